@@ -1,0 +1,226 @@
+"""Markdown in, `Runbook` out: the one module that knows what a Markdown token is.
+
+CommonMark and tables by markdown-it-py, whose map gives each block its lines. A list item or a paragraph that asks a
+person to act is a manual step; the same words right above a fence are the title of the fence's commands instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from drillbook.errors import Location, UsageError
+from drillbook.runbook import fence as fences
+from drillbook.runbook.model import Runbook, Section, Step
+from drillbook.runbook.targets import find_targets
+from drillbook.runbook.wording import first_sentence, is_order, kind_of, step_title
+
+_FRONT_MATTER = re.compile(
+    r"\A---[ \t]*\n(?:[ \t]*(?:#.*|[\w.-]+:.*|- .*)?\n|[ \t]+\S.*\n)*?(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """A paragraph that may yet turn out to be the title of the fence below it."""
+
+    text: str
+    line: int
+    level: int
+    in_item: bool
+    is_link: bool
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Walks the tokens once, building sections; what is open is the lead and the list items around the place."""
+
+    sections: list[Section]
+    trail: list[Section] = field(default_factory=list)
+    anchors: set[str] = field(default_factory=set)
+    lead: _Lead | None = None
+    item_leads: list[_Lead | None] = field(default_factory=list)
+    fences: int = 0
+
+    def read(self, tokens: Sequence[Token]) -> None:
+        for index, token in enumerate(tokens):
+            match token.type:
+                case "heading_open":
+                    self._flush()
+                    self._heading(tokens[index + 1], int(token.tag[1]), token)
+                case "inline" if tokens[index - 1].type == "paragraph_open":
+                    self._flush()
+                    self._paragraph(token, level=tokens[index - 1].level)
+                case "tr_open":
+                    self._row(tokens[index:])
+                case "fence" | "code_block":
+                    self._code(token)
+                case "list_item_open":
+                    self._flush()
+                    self.item_leads.append(None)
+                case "list_item_close":
+                    self._flush()
+                    self.item_leads.pop()
+                case "bullet_list_open" | "ordered_list_open":
+                    self._open_list()
+                case "hr" | "html_block" | "blockquote_open" | "blockquote_close":
+                    self._flush()
+        self._flush()
+
+    def _heading(self, inline: Token, level: int, token: Token) -> None:
+        title = " ".join(_plain(inline).split())
+        line = _line(token)
+        self.trail = [section for section in self.trail if section.level < level]
+        parent = f"{self.trail[-1].path} / " if self.trail else ""
+        taken = {section.path for section in self.sections}
+        path = _unique(parent + title, taken, " ({})", 2)
+        anchor = _unique(_slug(title), self.anchors, "-{}", 1)
+        self.anchors.add(anchor)
+        section = Section(title, path, anchor, level, line, find_targets(inline.content, line))
+        self.sections.append(section)
+        self.trail.append(section)
+
+    def _paragraph(self, inline: Token, level: int) -> None:
+        self._add_targets(inline.content, _line(inline))
+        in_item = bool(self.item_leads)
+        lead = _Lead(_plain(inline), _line(inline), level, in_item, _is_link(inline))
+        self.lead = lead
+        if in_item and self.item_leads[-1] is None:
+            self.item_leads[-1] = lead
+
+    def _row(self, tokens: Sequence[Token]) -> None:
+        self._flush()
+        row = list(takewhile(lambda token: token.type != "tr_close", tokens))
+        cells = ": ".join(token.content for token in row if token.type == "inline")
+        self._add_targets(cells, _line(row[0]))
+
+    def _code(self, token: Token) -> None:
+        fenced = token.type == "fence"
+        self.fences += fenced
+        block = fences.Fence(token.info if fenced else "", token.content, _line(token) + fenced)
+        lead = self.lead if self.lead and self.lead.level == token.level else None
+        title = lead or (self.item_leads[-1] if self.item_leads else None)
+        words = step_title(first_sentence(title.text)) if title and title.text.strip() else self.sections[-1].title
+        found = fences.steps(block, words, title.line if title else None)
+        if any(step.commands for step in found):
+            self._consume(lead, title)
+        else:
+            self._flush()
+        self._add(*found)
+
+    def _consume(self, *leads: _Lead | None) -> None:
+        """Drop leads that became titles; one that already stands as a manual step above its fence is taken back."""
+        self.lead = None
+        for lead in leads:
+            if lead is None:
+                continue
+            last = self.sections[-1]
+            kept = tuple(step for step in last.steps if step.commands or step.line != lead.line)
+            self.sections[-1] = replace(last, steps=kept)
+
+    def _open_list(self) -> None:
+        """A paragraph with a colon above a list introduces it; the items are the steps."""
+        if self.lead and self.lead.text.rstrip().endswith(":"):
+            self.lead = None
+        self._flush()
+
+    def _flush(self) -> None:
+        """Turn the waiting paragraph into a manual step or a decision, if it asks for anything."""
+        lead, self.lead = self.lead, None
+        if lead is None or lead.is_link:
+            return
+        title = step_title(first_sentence(lead.text))
+        if is_order(title):
+            self._add(Step(title, kind_of(title, has_commands=False), lead.line))
+
+    def _add(self, *steps: Step) -> None:
+        if steps:
+            self.sections[-1] = replace(self.sections[-1], steps=(*self.sections[-1].steps, *steps))
+
+    def _add_targets(self, markdown: str, line: int) -> None:
+        found = find_targets(markdown, line)
+        if found:
+            self.sections[-1] = replace(self.sections[-1], targets=(*self.sections[-1].targets, *found))
+
+
+def parse(path: Path) -> Runbook:
+    """Read a runbook from a Markdown file.
+
+    Raises UsageError when there is no such file or when it is not UTF-8.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"the runbook is not UTF-8: byte 0x{error.object[error.start]:02x}"
+        raise UsageError(
+            message, at=Location(path, line), mend=f"save it as UTF-8, e.g. iconv -t utf-8 {path}"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        message = f"cannot read the runbook: {reason}"
+        raise UsageError(message, at=Location(path), mend="name a Markdown file that exists") from error
+    return parse_text(text, path)
+
+
+def parse_text(text: str, file: Path) -> Runbook:
+    """Read a runbook from Markdown text; `file` is what errors and reports call it."""
+    text = _normalised(text)
+    reader = _Reader([Section(file.stem, file.stem, "", 0, 1)])
+    reader.read(MarkdownIt("commonmark").enable("table").parse(text))
+    preamble, *sections = reader.sections
+    if preamble.steps or preamble.targets:
+        sections.insert(0, preamble)
+    titles = [section.title for section in reader.sections[1:] if section.level == 1] or [
+        section.title for section in reader.sections[1:]
+    ]
+    return Runbook(file, titles[0] if titles else file.stem, tuple(sections), reader.fences)
+
+
+def _normalised(text: str) -> str:
+    """End lines as Markdown does, and blank the front matter of a site generator without moving a line."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    return _FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), text, count=1)
+
+
+def _line(token: Token) -> int:
+    """Give the line of a block, from 1; markdown-it counts from 0 and maps every block that is asked here."""
+    return token.map[0] + 1 if token.map else 1
+
+
+def _plain(inline: Token) -> str:
+    """Give inline text as a reader sees it: no emphasis, link texts, code without its ticks."""
+    parts: list[str] = []
+    for child in inline.children or ():
+        if child.type in ("softbreak", "hardbreak"):
+            parts.append(" ")
+        elif child.type in ("text", "code_inline", "image", "text_special"):
+            parts.append(child.content)
+    return "".join(parts)
+
+
+def _is_link(inline: Token) -> bool:
+    """Tell an entry of a table of contents: one link to a heading and nothing else."""
+    children = [child for child in inline.children or () if child.type != "text" or child.content.strip()]
+    if len(children) < 2 or children[0].type != "link_open" or children[-1].type != "link_close":
+        return False
+    return str(children[0].attrGet("href") or "").startswith("#")
+
+
+def _slug(title: str) -> str:
+    """Give the anchor that GitHub gives a heading: lower case, punctuation out, a hyphen for each space."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _unique(name: str, taken: set[str], suffix: str, number: int) -> str:
+    candidate = name
+    while candidate in taken:
+        candidate = name + suffix.format(number)
+        number += 1
+    return candidate
