@@ -1,0 +1,274 @@
+"""A fork server: a dozen Python services start in the time of one, and share its memory.
+
+It imports once what most services need (Starlette, Uvicorn, httpx, psycopg) and then, for each program that it is asked for
+over its Unix socket, forks a process that runs the module as `python -m` would. A program lives as long as the connection
+that asked for it: when its owner dies, it dies.
+
+Protocol, one JSON object a line: the client sends a Program; the server answers {"pid": n} and, at its end, {"exit": code}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from drillbook.platform.launcher import Program
+from drillbook.sandbox.syscalls import die_with_parent, set_name
+
+PRELOADED = (
+    "starlette.applications",
+    "starlette.routing",
+    "uvicorn",
+    "uvicorn.protocols.http.h11_impl",
+    "httpx",
+    "psycopg_pool",
+)
+
+
+def _encode(program: Program) -> bytes:
+    fields = {
+        "module": program.module,
+        "argv": list(program.argv),
+        "environment": dict(program.environment),
+        "path": list(program.path),
+        "cwd": str(program.cwd),
+        "log": str(program.log),
+    }
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _decode(line: bytes) -> Program:
+    given = json.loads(line)
+    return Program(
+        given["module"],
+        tuple(given["argv"]),
+        given["environment"],
+        tuple(given["path"]),
+        Path(given["cwd"]),
+        Path(given["log"]),
+    )
+
+
+class Forked:
+    """A program that the fork server runs for us, seen from a synchronous client."""
+
+    def __init__(self, socket_path: Path, program: Program) -> None:
+        """Start the program; OSError if the server is not there."""
+        self._ended = False
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(str(socket_path))
+        self._connection.sendall(_encode(program))
+        self._lines = self._connection.makefile("rb")
+        self.pid = int(json.loads(self._lines.readline())["pid"])
+
+    def running(self) -> bool:
+        """Say whether it still runs."""
+        if self._ended:
+            return False
+        try:
+            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        self._close()  # its exit has been told, or the server is gone
+        return False
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its end, for `timeout` seconds; give its exit code, TimeoutError if it still runs."""
+        self._connection.settimeout(timeout)
+        line = self._lines.readline()
+        self._close()
+        return int(json.loads(line)["exit"]) if line else -signal.SIGKILL
+
+    def _close(self) -> None:
+        self._ended = True
+        self._lines.close()
+        self._connection.close()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if not self._ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._close()
+
+
+class ZygoteLauncher:
+    """A platform's Launcher that has its instances forked."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self._socket_path = socket_path
+
+    async def launch(self, program: Program) -> AsyncForked:
+        """Start the program; OSError if the server is not there."""
+        reader, writer = await asyncio.open_unix_connection(str(self._socket_path))
+        writer.write(_encode(program))
+        return AsyncForked(int(json.loads(await reader.readline())["pid"]), reader, writer)
+
+
+class AsyncForked:
+    """A program that the fork server runs for us, seen from asyncio."""
+
+    def __init__(self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._pid = pid
+        self._writer = writer
+        self._exit = asyncio.create_task(self._read_exit(reader))
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._pid
+
+    async def wait_exit(self) -> int:
+        """Wait for its end; give the exit status, negative for a signal."""
+        return await asyncio.shield(self._exit)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if not self._exit.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    async def _read_exit(self, reader: asyncio.StreamReader) -> int:
+        line = await reader.readline()
+        self._writer.close()
+        return int(json.loads(line)["exit"]) if line else -signal.SIGKILL
+
+
+class Zygote:
+    """The server: one thread, one selector, children reaped as they end."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(socket_path))
+        self._listener.listen(64)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._owners: dict[int, socket.socket] = {}
+        self._wakeup, wake = os.pipe()
+        for end in (self._wakeup, wake):
+            os.set_blocking(end, False)
+        signal.signal(signal.SIGCHLD, _noted)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        self._selector.register(self._wakeup, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Serve until killed."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._listener:
+                    self._selector.register(self._listener.accept()[0], selectors.EVENT_READ)
+                elif key.fileobj == self._wakeup:
+                    os.read(self._wakeup, 4096)
+                elif isinstance(key.fileobj, socket.socket):
+                    self._hear(key.fileobj)
+            self._reap()
+
+    def _hear(self, owner: socket.socket) -> None:
+        """Start what a new connection asks for; a connection that closes takes its program with it."""
+        line = _read_line(owner)
+        if line:
+            pid = os.fork()
+            if pid == 0:
+                _become(_decode(line))
+            self._owners[pid] = owner
+            with contextlib.suppress(OSError):  # it has gone meanwhile: its end of file comes next
+                owner.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+            return
+        for pid in [pid for pid, known in self._owners.items() if known is owner]:
+            os.kill(pid, signal.SIGKILL)
+        self._selector.unregister(owner)
+        owner.close()
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                owner = self._owners.pop(pid, None)
+                if owner is not None:
+                    with contextlib.suppress(OSError):
+                        owner.sendall(json.dumps({"exit": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
+
+
+def _noted(_number: int, _frame: FrameType | None) -> None:
+    """Let a signal wake the selector."""
+
+
+def _read_line(connection: socket.socket) -> bytes:
+    """Read one request whole: the client sends it at once and then only listens."""
+    received = b""
+    while not received.endswith(b"\n"):
+        try:
+            more = connection.recv(1 << 16)
+        except ConnectionError:
+            return b""
+        if not more:
+            return b""
+        received += more
+    return received
+
+
+def _become(program: Program) -> NoReturn:
+    """Be the program: its output, directory, environment and path; run its module as `python -m` does."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        die_with_parent(signal.SIGKILL, os.getppid())
+        os.setsid()
+        set_name(program.module.rpartition(".")[2])
+        log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.closerange(3, 1024)
+        os.chdir(program.cwd)
+        os.environ.clear()
+        os.environ.update(program.environment)
+        sys.path[:0] = program.path
+        sys.argv = [program.module, *program.argv]
+        importlib.invalidate_caches()
+        runpy.run_module(program.module, run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+    except BaseException:  # a new process ends here, whatever it did: never run the parent's loop in it
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main(socket_path: str) -> None:
+    """Preload, then serve on a Unix socket."""
+    for module in PRELOADED:
+        importlib.import_module(module)
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - the process's own output
+    gc.freeze()  # keep the collector from touching, and so copying, the pages that all programs share
+    Zygote(Path(socket_path)).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
