@@ -1,0 +1,137 @@
+"""The platform's own HTTP API: what faults, shims and the harness speak. JSON over TLS; errors are {"error", "mend"}."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from drillbook.clock import rfc3339
+from drillbook.errors import DrillbookError
+from drillbook.platform.app import App, NotHealthy, Superseded
+from drillbook.platform.platform import Platform, UnknownApp
+from drillbook.platform.releases import Defect, UnknownRelease
+
+STATUS: dict[type[DrillbookError], int] = {UnknownApp: 404, UnknownRelease: 404, NotHealthy: 409, Superseded: 409}
+MOST_REPLICAS = 50
+
+
+class BadRequest(DrillbookError):
+    """Report a request body that does not fit."""
+
+
+def admin_api(platform: Platform) -> Starlette:
+    """Make the ASGI application."""
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def apps(_: Request) -> Response:
+        return JSONResponse([describe(app) for app in platform.apps.values()])
+
+    async def reset(_: Request) -> Response:
+        await platform.reset()
+        return JSONResponse({"status": "ok"})
+
+    def act(action: Callable[[App, dict[str, Any]], Awaitable[Response | None]]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            app = platform.app(request.path_params["app"])
+            return await action(app, await _body(request)) or JSONResponse(describe(app))
+
+        return endpoint
+
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/apps", apps),
+            Route("/apps/{app}", act(_show)),
+            Route("/apps/{app}/releases", act(_release), methods=["POST"]),
+            Route("/apps/{app}/rollback", act(_rollback), methods=["POST"]),
+            Route("/apps/{app}/scale", act(_scale), methods=["POST"]),
+            Route("/apps/{app}/restart", act(_restart), methods=["POST"]),
+            Route("/reset", reset, methods=["POST"]),
+        ],
+        exception_handlers={DrillbookError: _failed},
+    )
+
+
+def describe(app: App) -> dict[str, Any]:
+    """Give an app as the API shows it."""
+    return {
+        "name": app.config.name,
+        "current": app.current,
+        "previous": app.previous,
+        "replicas": app.replicas,
+        "deployment": app.config.deployment,
+        "project": app.config.project,
+        "releases": [
+            {"number": r.number, "created": rfc3339(r.created), "defect": r.defect, "url": r.url, "id": r.id}
+            for r in app.shelf.releases
+        ],
+        "instances": [
+            {
+                "name": i.name,
+                "release": i.release.number,
+                "pid": i.pid,
+                "state": i.state,
+                "ports": {name: port.port for name, port in i.ports.items()},
+            }
+            for i in app.instances
+        ],
+    }
+
+
+async def _show(_app: App, _body: dict[str, Any]) -> None:
+    return None
+
+
+async def _release(app: App, body: dict[str, Any]) -> Response:
+    word = body.get("defect")
+    try:
+        defect = Defect(word) if word is not None else None
+    except ValueError:
+        raise BadRequest(f"no defect is called {word!r}", mend=f"choose one of {', '.join(Defect)}") from None
+    number = await app.release(defect, gate=body.get("gate") is True)
+    return JSONResponse({"number": number}, status_code=201)
+
+
+async def _rollback(app: App, body: dict[str, Any]) -> None:
+    number = body.get("release")
+    await app.rollback(None if number is None else _integer(number, "release"))
+
+
+async def _scale(app: App, body: dict[str, Any]) -> None:
+    app.scale(_integer(body.get("replicas"), "replicas"))
+    await app.settle()
+
+
+async def _restart(app: App, _body: dict[str, Any]) -> None:
+    await app.restart()
+
+
+def _integer(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_REPLICAS:
+        raise BadRequest(f"{name} is {value!r}", mend=f"give a whole number from 0 to {MOST_REPLICAS}")
+    return value
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    text = await request.body()
+    try:
+        body = json.loads(text) if text else {}
+    except ValueError:
+        raise BadRequest("the body is not JSON", mend="send a JSON object") from None
+    if not isinstance(body, dict):
+        raise BadRequest("the body is no JSON object", mend="send a JSON object")
+    return body
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, DrillbookError)
+    status = STATUS.get(type(error), 400 if isinstance(error, BadRequest) else 500)
+    return JSONResponse({"error": error.message, "mend": error.mend}, status_code=status)
