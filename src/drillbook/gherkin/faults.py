@@ -1,0 +1,141 @@
+"""When: what breaks. Each phrase is one fault; all are healed at the drill's end, last in, first out."""
+
+from __future__ import annotations
+
+from pytest_bdd import parsers, when
+
+from drillbook.drill import Drill
+from drillbook.faults.bad_release import BadRelease
+from drillbook.faults.external_api import ExternalApi
+from drillbook.faults.link_bandwidth import LinkBandwidth
+from drillbook.faults.link_down import LinkDown
+from drillbook.faults.link_latency import LinkLatency
+from drillbook.faults.link_reset import LinkReset
+from drillbook.faults.link_timeout import LinkTimeout
+from drillbook.faults.pool_exhausted import PoolExhausted
+from drillbook.faults.process_frozen import ProcessFrozen
+from drillbook.faults.process_killed import ProcessKilled
+from drillbook.faults.rows_deleted import RowsDeleted
+from drillbook.faults.table_dropped import TableDropped
+from drillbook.faults.table_locked import TableLocked
+
+DEFECTS = {"answers 500": "answers-500", "hangs": "hangs", "exits": "exits"}
+
+
+@when(parsers.re(r'a release of "(?P<app>[^"]+)" that (?P<defect>answers 500|hangs|exits) goes live'))
+def bad_release(drill: Drill, app: str, defect: str) -> None:
+    """Make a defective release live, whatever its health: it answers 500, hangs, or exits."""
+    drill.inject(BadRelease(app, DEFECTS[defect]))
+
+
+@when(parsers.re(r'two releases of "(?P<app>[^"]+)" in a row that (?P<defect>answer 500|hang|exit) go live'))
+def two_bad_releases(drill: Drill, app: str, defect: str) -> None:
+    """Make two defective releases live one after the other, so that the one before is broken too."""
+    plural = {"answer 500": "answers-500", "hang": "hangs", "exit": "exits"}
+    drill.inject(BadRelease(app, plural[defect], previous_too=True))
+
+
+@when(parsers.parse('every process of "{service}" is killed'))
+def killed(drill: Drill, service: str) -> None:
+    """Kill a service's processes with SIGKILL."""
+    drill.inject(ProcessKilled(service))
+
+
+@when(parsers.parse('every process of "{service}" is frozen'))
+def frozen(drill: Drill, service: str) -> None:
+    """Stop a service's processes with SIGSTOP: they hold their connections and answer nothing."""
+    drill.inject(ProcessFrozen(service))
+
+
+@when(parsers.parse('the link "{link}" is cut'))
+def link_cut(drill: Drill, link: str) -> None:
+    """Close a link's connections and refuse new ones."""
+    drill.inject(LinkDown(link))
+
+
+@when(parsers.parse('the link "{link}" comes back'))
+def link_back(drill: Drill, link: str) -> None:
+    """End the cut of a link once it was felt, as its provider would: the runbook's own steps could not."""
+    drill.wait_for_alarm()
+    drill.heal(LinkDown(link))
+
+
+@when(parsers.parse('the link "{link}" gains {latency:d} ms of latency with {jitter:d} ms of jitter'))
+def link_slow(drill: Drill, link: str, latency: int, jitter: int) -> None:
+    """Delay what flows down a link."""
+    drill.inject(LinkLatency(link, latency, jitter))
+
+
+@when(parsers.parse('the link "{link}" is limited to {rate:d} KB/s'))
+def link_narrow(drill: Drill, link: str, rate: int) -> None:
+    """Limit what flows down a link; a KB is 1,000 bytes."""
+    drill.inject(LinkBandwidth(link, rate))
+
+
+@when(parsers.parse('the link "{link}" resets its connections'))
+def link_reset(drill: Drill, link: str) -> None:
+    """Answer every connection over a link with a TCP reset."""
+    drill.inject(LinkReset(link))
+
+
+@when(parsers.parse('the link "{link}" swallows everything'))
+def link_timeout(drill: Drill, link: str) -> None:
+    """Drop all data on a link without closing it: whoever waits, waits for ever."""
+    drill.inject(LinkTimeout(link))
+
+
+@when(parsers.parse('the outside API "{service}" answers {status:d}'))
+def outside_error(drill: Drill, service: str, status: int) -> None:
+    """Let an outside API answer everything with an HTTP error; 429 is its rate limit."""
+    mode = "rate-limited" if status == 429 else "error"
+    drill.inject(ExternalApi(service, mode, status))
+
+
+@when(parsers.parse('the outside API "{service}" recovers'))
+def outside_back(drill: Drill, service: str) -> None:
+    """End an outside API's fault once it was felt, as its owner would."""
+    drill.wait_for_alarm()
+    drill.heal_service(service)
+
+
+@when(parsers.parse('the outside API "{service}" answers garbage'))
+def outside_garbage(drill: Drill, service: str) -> None:
+    """Let an outside API answer 200 with a body that is not what was asked for."""
+    drill.inject(ExternalApi(service, "garbage"))
+
+
+@when(parsers.parse('the outside API "{service}" hangs'))
+def outside_hangs(drill: Drill, service: str) -> None:
+    """Let an outside API take requests and never answer."""
+    drill.inject(ExternalApi(service, "hang"))
+
+
+@when(parsers.parse('the table "{table}" is dropped'))
+def table_dropped(drill: Drill, table: str) -> None:
+    """Drop a table with all that depends on it."""
+    drill.inject(TableDropped(table))
+
+
+@when(parsers.parse('the rows of "{table}" where "{where}" are deleted'))
+def rows_deleted(drill: Drill, table: str, where: str) -> None:
+    """Delete rows by a condition in SQL."""
+    drill.inject(RowsDeleted(table, where))
+
+
+@when(parsers.parse('the table "{table}" is locked'))
+def table_locked(drill: Drill, table: str) -> None:
+    """Hold an exclusive lock on a table in an open transaction."""
+    drill.inject(TableLocked(table))
+
+
+@when(parsers.parse('the lock on "{table}" is released'))
+def table_released(drill: Drill, table: str) -> None:
+    """End the transaction that holds a table's lock, as its owner would."""
+    drill.wait_for_alarm()
+    drill.heal(TableLocked(table))
+
+
+@when("the database's connections are exhausted")
+def pool_exhausted(drill: Drill) -> None:
+    """Take every connection of the app's role with sessions that are idle in a transaction."""
+    drill.inject(PoolExhausted())

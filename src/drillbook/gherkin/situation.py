@@ -1,0 +1,25 @@
+"""Given and When: the state a drill begins in, and what the responder does."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, parsers, when
+
+from drillbook.drill import Drill
+
+
+@given("the system is in its steady state")
+def steady_state(drill: Drill) -> None:
+    """See that every probe of the steady state holds, and watch them all through the drill. Without it: unknown."""
+    drill.check_steady_state()
+
+
+@given("traffic is flowing")
+def traffic(drill: Drill) -> None:
+    """Start the workload of the environment file; go on when its first request is acknowledged."""
+    drill.start_traffic()
+
+
+@when(parsers.parse('the responder follows "{section}"'))
+def follow(drill: Drill, section: str) -> None:
+    """Follow a section of the runbook, step by step: its own commands, its people's steps, its decisions."""
+    drill.follow(section)

@@ -1,0 +1,310 @@
+"""The events of a run: frozen, plain, each with a time; the judge and the reports know a run by nothing else.
+
+Times named `started`, `finished`, `sent` and `at` are seconds of the machine's monotonic clock, comparable within one run.
+Durations are seconds. What an event is called in a journal is its class's name in kebab case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from drillbook.verdict.model import Measures, Outcome, Reason
+
+SCHEMA = 1
+"""The version of the journal's format; readers refuse a newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins. `omitted_steps` and `omitted_fault` say that it is a self-test, which no report may hide."""
+
+    version: str
+    seed: int
+    backend: str
+    environment: str
+    runbook: str
+    arguments: tuple[str, ...] = ()
+    omitted_steps: tuple[str, ...] = ()
+    omitted_fault: bool = False
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPart:
+    """Progress of one part of the environment: starting, ready, failed or stopped."""
+
+    name: str
+    state: str
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStarted:
+    """A scenario begins; `feature` is a path relative to the project, `line` the scenario's."""
+
+    name: str
+    feature: str
+    line: int
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentReset:
+    """The environment was returned to its baseline; `problems` are what could not be."""
+
+    seconds: float
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyStateChecked:
+    """The steady state was checked; `problems` are the probes that did not hold. Empty: it holds."""
+
+    seconds: float
+    probes: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEnded:
+    """One request of the workload: `outcome` is acknowledged, refused or failed; `key` is what makes it unique."""
+
+    outcome: str
+    key: str
+    sent: float
+    finished: float
+    status: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficEnded:
+    """The workload stopped, with what it counted itself; `error` if it broke off."""
+
+    sent: int
+    acknowledged: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultInjected:
+    """A fault is in force since `at`: the drill's clock starts at the first one."""
+
+    fault: str
+    target: str
+    at: float
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultOmitted:
+    """A fault was left out by request; the drill may claim nothing."""
+
+    fault: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultHealed:
+    """A fault was undone by the harness; `error` if that failed. `scripted`: the scenario itself says that it ends."""
+
+    fault: str
+    target: str
+    at: float
+    error: str = ""
+    scripted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One look of one probe; `crashed` marks a defect of the probe itself, with its traceback in `error`."""
+
+    probe: str
+    ok: bool
+    started: float
+    finished: float
+    error: str = ""
+    crashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """The responder begins a step; `target` is the seconds of the runbook's target time that governs it, if any."""
+
+    section: str
+    title: str
+    kind: str
+    line: int
+    at: float
+    allowed: float
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStarted:
+    """A command is given to the shell; it is killed `deadline` seconds later."""
+
+    step: str
+    text: str
+    line: int
+    at: float
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """A command ended; `accepted` says whether its exit code counts as success (None: its deadline ended it)."""
+
+    step: str
+    text: str
+    line: int
+    exit_code: int | None
+    accepted: bool
+    started: float
+    finished: float
+    stdout: str = ""
+    stderr: str = ""
+    timed_out: bool = False
+    note: str = ""
+    unbound: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTaken:
+    """A person's judgement at a step, and why."""
+
+    step: str
+    taken: bool
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A step ended: done, skipped, omitted, unbound or failed; `allowed` are the seconds granted to people for it."""
+
+    section: str
+    title: str
+    kind: str
+    line: int
+    outcome: str
+    started: float
+    finished: float
+    allowed: float
+    detail: str = ""
+    target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveSet:
+    """What recovery is judged by: seconds from the fault, and where that figure stands.
+
+    `probes` must all be good, `consecutive` looks in a row. `recovers` is False where the scenario says that the target is
+    missed. `rpo` is seconds of acknowledged work that may be lost, None if nothing is declared.
+    """
+
+    section: str
+    target: float
+    source: str
+    probes: tuple[str, ...]
+    consecutive: int
+    recovers: bool = True
+    rpo: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvariantChecked:
+    """Something that must hold after every drill; unknown if it could not be checked."""
+
+    name: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckMade:
+    """A Then of the scenario: what it says, how it came out, why, and the events that show it."""
+
+    text: str
+    outcome: Outcome
+    detail: str = ""
+    events: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A fact that a step recorded for the report: a message that arrived, a figure that was read."""
+
+    text: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCrashed:
+    """The judge or a check had a defect: the drill is unknown."""
+
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillFinished:
+    """A drill's verdict."""
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    measures: Measures = field(default_factory=Measures)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The run ended by itself, or by Ctrl-C or SIGTERM (`interrupted`). A journal without it was killed."""
+
+    exit_code: int
+    interrupted: bool = False
+
+
+Event = (
+    RunStarted
+    | EnvironmentPart
+    | DrillStarted
+    | EnvironmentReset
+    | SteadyStateChecked
+    | RequestEnded
+    | TrafficEnded
+    | FaultInjected
+    | FaultOmitted
+    | FaultHealed
+    | Observed
+    | StepStarted
+    | CommandStarted
+    | CommandEnded
+    | DecisionTaken
+    | StepEnded
+    | ObjectiveSet
+    | InvariantChecked
+    | CheckMade
+    | Note
+    | JudgeCrashed
+    | DrillFinished
+    | RunFinished
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event with its place: `seq` counts within one `worker`; `time` is RFC 3339; `drill` is "" outside a drill."""
+
+    seq: int
+    time: str
+    at: float
+    drill: str
+    worker: str
+    event: Event
+
+
+Timeline = tuple[Record, ...]
+"""The records of one drill, in the order in which they were written."""
