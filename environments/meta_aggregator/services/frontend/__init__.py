@@ -1,0 +1,1 @@
+"""The web frontend: one page for customers, and the API behind the same name."""
