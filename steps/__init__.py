@@ -1,0 +1,1 @@
+"""The Meta Aggregator suite's own words: what people do at the runbook's manual steps, and Gherkin about its data."""

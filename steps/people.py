@@ -1,0 +1,146 @@
+"""What the people on call do: the manual steps and the decisions of the runbook, made only from what its checks show."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+
+from drillbook.clock import wait_until
+from drillbook.errors import EnvironmentFailed
+from drillbook.responder.registry import decision, manual
+from drillbook.responder.situation import Situation
+
+SLACK = "https://slack.com/api/chat.postMessage"
+PHONE = "https://phone.metaaggregator.com/calls"
+STATUS_PAGE = "https://status.metaaggregator.com/api/v1/incidents"
+MAIL = "mail.metaaggregator.com"
+SECONDS = 5.0
+RINGS_FOR = 3.0
+"""Seconds of our time that a call may ring; people's time runs faster here (CLOCK_FACTOR in environment.yaml)."""
+
+
+def post(url: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+    """Post JSON as a person's tool does; EnvironmentFailed if it was not taken."""
+    try:
+        answer = httpx.post(url, json=body, headers=headers, timeout=SECONDS)
+    except httpx.HTTPError as error:
+        raise EnvironmentFailed(f"{url} did not answer: {error}") from error
+    if answer.is_error:
+        raise EnvironmentFailed(f"{url} answered {answer.status_code}: {answer.text[:200]}")
+    taken: dict[str, Any] = answer.json()
+    return taken
+
+
+@manual("Send Slack message to #emergency-response")
+def alert_team(_: Situation) -> str:
+    """Tell the team, before anything is touched."""
+    body = {"channel": "#emergency-response", "text": "Service is down. Following the runbook: System Down."}
+    told = post(SLACK, body, Authorization="Bearer xoxb-drill")
+    if not told.get("ok"):
+        raise EnvironmentFailed(f"Slack refused the message: {told.get('error')}")
+    return "told #emergency-response"
+
+
+def call(situation: Situation, contact: str, message: str) -> str:
+    """Ring a contact until they acknowledge; EnvironmentFailed if they don't."""
+    person = situation.environment.topology.people.contacts[contact]
+    placed = post(PHONE, {"to": person.phone, "message": message})
+
+    def answered() -> dict[str, Any] | None:
+        state: dict[str, Any] = httpx.get(f"{PHONE}/{placed['id']}", timeout=SECONDS).json()
+        return state if state["status"] != "ringing" else None
+
+    state = wait_until(answered, RINGS_FOR, interval=0.02)
+    if not state or state["status"] != "acknowledged":
+        raise EnvironmentFailed(f"{person.name} ({person.phone}) did not acknowledge")
+    return f"{person.name} acknowledged after {state['waited']:.0f} s of their time"
+
+
+@manual("Call primary on-call")
+def call_primary(situation: Situation) -> str:
+    """Ring the development lead."""
+    return call(situation, "primary", "Service is down, see #emergency-response")
+
+
+def printed(situation: Situation, step: str) -> str:
+    """Give what the commands of a step have printed."""
+    return "\n".join(result.stdout + result.stderr for result in situation.result_of(step))
+
+
+def pods(situation: Situation) -> str:
+    """Look at the API's pods, as the person at the keyboard would."""
+    return situation.run("kubectl --context production -n default get pods").stdout
+
+
+def api_answer(situation: Situation) -> dict[str, Any]:
+    """Give the API's own health answer as the runbook's check showed it, empty if there was none."""
+    _, _, rest = printed(situation, "Check our services").partition("API: DOWN: ")
+    try:
+        answer: dict[str, Any] = json.loads(rest.splitlines()[0]) if rest else {}
+    except ValueError:
+        return {}
+    return answer
+
+
+@decision("If the frontend is down")
+def frontend_is_down(situation: Situation) -> tuple[bool, str]:
+    """Roll the frontend back only if its own check failed."""
+    if "frontend: DOWN" in printed(situation, "Check our services"):
+        return True, "the frontend's check failed"
+    return False, "the frontend's check did not fail"
+
+
+@decision("If the API is down")
+def api_is_down(situation: Situation) -> tuple[bool, str]:
+    """Roll the API back if it is down by itself: not for a database or a chain, nor for a process that died."""
+    checks = printed(situation, "Check our services")
+    if "API: DOWN" not in checks:
+        return False, "the API's check did not fail"
+    below = [name for name in api_answer(situation).get("down", []) if name in ("database", "chain")]
+    if below:
+        return False, f"the API is down because of its {' and '.join(below)}: an older release has the same"
+    listed = pods(situation)
+    if "Error" in listed:
+        return False, "its processes have died; the release itself was good"
+    return True, "the API's check failed, and its processes run"
+
+
+@decision("If an API process has died")
+def api_process_died(situation: Situation) -> tuple[bool, str]:
+    """Restart the deployment if Kubernetes shows a pod that has ended."""
+    died = [line.split()[0] for line in pods(situation).splitlines() if "Error" in line]
+    return bool(died), f"ended: {', '.join(died)}" if died else "every process runs"
+
+
+@decision("If service is not restored, call secondary on-call")
+def escalate(situation: Situation) -> tuple[bool, str]:
+    """Call the operations team if the runbook's own monitoring gave up."""
+    if situation.succeeded("Monitor recovery"):
+        return False, "service is restored"
+    return True, call(situation, "secondary", "Service is still down after the runbook's steps")
+
+
+@manual("Update status page")
+def update_status_page(situation: Situation) -> str:
+    """Publish how things stand."""
+    restored = situation.succeeded("Monitor recovery")
+    words = "Service is restored." if restored else "We are still working on it."
+    incident = {"name": "Outage", "status": "resolved" if restored else "identified", "impact": "major", "body": words}
+    made = post(STATUS_PAGE, {"incident": incident})
+    return f"published {made['id']} as {made['status']}"
+
+
+@manual("Send customer communication")
+def mail_customers(_: Situation) -> str:
+    """Write to the customers' list."""
+    message = EmailMessage()
+    message["From"], message["To"] = "operations@metaaggregator.com", "customers@metaaggregator.com"
+    message["Subject"] = "Service interruption"
+    message.set_content("We had an interruption of service. No order that was confirmed is lost.")
+    with smtplib.SMTP(MAIL, 25, timeout=SECONDS) as server:
+        server.send_message(message)
+    return "mailed customers@metaaggregator.com"
