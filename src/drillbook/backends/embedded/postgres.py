@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -95,14 +96,16 @@ class Postgres:
     def restart(self) -> None:
         """Start again on the data that a killed server left."""
         if self.pid is None:
+            self._end_sessions()
             (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
             self._serve()
 
     def kill(self) -> None:
         """End the server and its sessions at once."""
         if self.pid is not None and self._process:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
+            self._end_sessions()
 
     def connect(self, database: str | None = None) -> psycopg.Connection[Any]:
         """Connect as superuser through the Unix socket, autocommit."""
@@ -222,6 +225,31 @@ class Postgres:
         if self._process:
             self._process.send_signal(signal.SIGINT)  # fast shutdown: sessions end, a checkpoint is written
             self._process.wait(_START_SECONDS)
+
+    def _end_sessions(self) -> None:
+        """End what a dead server left: its sessions hold its shared memory, and no other server starts beside them."""
+
+        def ended() -> bool:
+            left = self._left()
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not left
+
+        if not wait_until(ended, _START_SECONDS):
+            raise EnvironmentFailed(f"sessions of a killed PostgreSQL do not end: {self._left()}")
+
+    def _left(self) -> list[int]:
+        """Give the pids of the server and its sessions: each works in the data folder.
+
+        (A session is in a process group of its own, so that the server's group does not have them.)
+        """
+        data, pids = str(self.folder / "data"), []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended, or is another user's
+                if str((process / "cwd").readlink()) == data:
+                    pids.append(int(process.name))
+        return pids
 
     def _run(self, argv: list[str]) -> None:
         done = subprocess.run(
