@@ -40,6 +40,21 @@ FEATURES = {
         "Feature: f\n  @recovers-by:turn_it_off\n  Scenario: s\n" + STEADY + RESTORED,
         r"x\.feature:\d: no step of the runbook contains 'turn it off'",
     ),
+    "a tag without its words": (
+        "Feature: f\n  @no-fault\n  Scenario: s\n" + STEADY + RESTORED,
+        r"x\.feature:\d: the tag @no-fault needs words: @no-fault:words_with_underscores",
+    ),
+    "steps of the runbook that are not there": (
+        "Feature: f\n  Scenario: s\n"
+        + STEADY
+        + '    When the responder takes the steps "Build", "Pray" of "Deployment Commands"\n'
+        + RESTORED,
+        r"x\.feature:4: no step of the runbook contains 'Pray'",
+    ),
+    "a probe that is not there": (
+        "Feature: f\n  Scenario: s\n" + STEADY + '    Given the probes "api, apo" are watched too\n' + RESTORED,
+        r"x\.feature:4: there is no probe 'apo'",
+    ),
 }
 ARGUMENTS = {
     "a feature that is not there": (["nowhere.feature"], r"nowhere\.feature: there is no such feature"),

@@ -289,3 +289,39 @@ def test_fail_dominates_unknown_and_unknown_dominates_pass(outcomes: list[Outcom
     assert Outcome.worst(outcomes) is worst
     assert Outcome.worst(reversed(outcomes)) is worst
     assert Reason(worst, "").outcome is worst
+
+
+REHEARSAL = replace(STORY, fault=None, healed=(), objective=None, seen=(), tags=("@no-fault:a_healthy_run",))
+NOTICED = CheckMade("the step 'Audit' notices the fault", PASS, sensor=True)
+UNFELT = replace(STORY, seen=_seen("+++++++"), objective=None)
+
+
+def test_a_rehearsal_that_breaks_nothing_is_judged_by_its_checks() -> None:
+    assert judge(REHEARSAL.timeline()).outcome is PASS
+    assert judge(replace(REHEARSAL, checks=(FAILED,)).timeline()).outcome is FAIL
+    assert judge(replace(REHEARSAL, checks=()).timeline()).outcome is UNKNOWN
+    assert judge(replace(REHEARSAL, steady=None).timeline()).outcome is UNKNOWN
+    assert judge(replace(REHEARSAL, tags=()).timeline()).outcome is UNKNOWN
+    assert judge(REHEARSAL.timeline(FaultOmitted("there is none", ""))).outcome is UNKNOWN
+
+
+def test_a_rehearsal_that_breaks_something_after_all_claims_nothing() -> None:
+    verdict = judge(replace(STORY, tags=REHEARSAL.tags).timeline())
+    assert verdict.outcome is UNKNOWN
+    assert "it breaks nothing (a healthy run), but it does" in _of(verdict, UNKNOWN)
+
+
+def test_what_a_step_of_the_runbook_notices_no_probe_needs_to_feel() -> None:
+    assert judge(replace(UNFELT, checks=(NOTICED,)).timeline()).outcome is PASS
+    assert judge(replace(UNFELT, checks=(replace(NOTICED, sensor=False),)).timeline()).outcome is UNKNOWN
+
+
+def test_a_step_that_does_not_notice_the_fault_fails() -> None:
+    assert judge(replace(UNFELT, checks=(replace(NOTICED, outcome=FAIL),)).timeline()).outcome is FAIL
+
+
+def test_probes_that_are_watched_too_must_feel_it_or_another() -> None:
+    beside = SteadyStateChecked(0.1, ("beside",))
+    story = replace(STORY, objective=None, seen=(*_seen("+++++++"), *looks("---++++", "beside")))
+    assert judge(story.timeline()).outcome is UNKNOWN
+    assert judge(story.timeline(beside)).outcome is PASS

@@ -79,9 +79,10 @@ class Story:
         InvariantChecked("acknowledged requests are kept", Outcome.PASS),
     )
     healed: tuple[Event, ...] = (HEALED,)
+    tags: tuple[str, ...] = ()
 
     def timeline(self, *more: Event) -> Timeline:
         """Give it as events, `more` at its end."""
-        before = (DrillStarted("d", "f", 1), self.reset, self.steady, self.objective, self.fault)
+        before = (DrillStarted("d", "f", 1, self.tags), self.reset, self.steady, self.objective, self.fault)
         told = (*before, *self.steps, *self.seen, *self.traffic, *self.checks, *self.healed, *more)
         return timeline(event for event in told if event is not None)

@@ -205,7 +205,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             problems |= {f"{scenario.feature}:{scenario.line}: {wrong}": None} if wrong else {}
     if problems:
         _leave(problems)
-    chosen = [item for item, scenario in found if scenario is None or _tagged(config.option.tags, scenario)]
+    chosen = [
+        item
+        for item, scenario in found
+        if scenario is None
+        or (_tagged(config.option.tags, scenario) and not config.stash[RUN].leaves_out(scenario.tags))
+    ]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 
@@ -249,7 +254,11 @@ def environment(request: pytest.FixtureRequest) -> Iterator[Environment]:
 @pytest.fixture
 def drill(request: pytest.FixtureRequest, environment: Environment) -> Iterator[Drill]:
     """The scenario's drill."""
-    begun = request.config.stash[RUN].drill(environment, _started(request.node))
+    from drillbook.gherkin.feature import Scenario
+
+    scenario = Scenario.of(request.node)
+    felt_by_step = scenario is not None and any(step.name.endswith("notices the fault") for step in scenario.steps)
+    begun = request.config.stash[RUN].drill(environment, _started(request.node), felt_by_step=felt_by_step)
     request.node.stash[DRILL] = begun
     yield begun
     begun.abandon()

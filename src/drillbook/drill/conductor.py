@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, is_dataclass
 
 from drillbook.backends.base import Environment
@@ -35,11 +36,12 @@ from drillbook.journal import (
 from drillbook.probes.base import Observation
 from drillbook.probes.sampler import Sampler
 from drillbook.probes.steady import steady
-from drillbook.responder.follow import Responder
+from drillbook.responder.follow import Responder, matching_steps
 from drillbook.responder.registry import Registry
 from drillbook.responder.report import Notification
 from drillbook.responder.session import ShellSession
-from drillbook.runbook import Runbook, Section, find_section
+from drillbook.runbook import Runbook, Section, Step, find_section
+from drillbook.tags import NO_FAULT, words_of_tag
 from drillbook.verdict.judge import judge
 from drillbook.verdict.model import Outcome, Reason, Verdict
 from drillbook.verdict.recovery import recovery
@@ -60,6 +62,8 @@ class Options:
     omit_fault: bool = False
     omit_recovering_step: bool = False
     """Each drill leaves out the step that its scenario's tag @recovers-by:… names, and must go red."""
+    felt_by_step: bool = False
+    """Of one drill: a step of the runbook notices the fault, so that nobody waits for a probe to."""
 
 
 class Drill:
@@ -82,7 +86,8 @@ class Drill:
         self._options = options
         self._faults = FaultStack(environment)
         self._session: ShellSession | None = None
-        self._sampler: Sampler | None = None
+        self._samplers: list[Sampler] = []
+        self._watched: tuple[str, ...] = ()
         self._traffic: Traffic | None = None
         self._settled = False
         self._stopped = False
@@ -102,15 +107,25 @@ class Drill:
         begun = self.clock.now()
         problems = [] if fresh else self.environment.reset()
         self.journal.write(EnvironmentReset(self.clock.now() - begun, tuple(problems)))
+        why = words_of_tag(started.tags, NO_FAULT)
+        if why and self._options.omit_fault:
+            self.journal.write(FaultOmitted(f"there is none to leave out ({why})", ""))
 
     def check_steady_state(self) -> None:
         """See that every probe of the steady state holds; then keep looking, all through the drill."""
+        self.watch(self.environment.topology.steady_state.probes)
+
+    def watch(self, names: Sequence[str]) -> None:
+        """Take further probes into the steady state of this drill: they must hold now, and after the fault again."""
+        names = tuple(name for name in names if name not in self._watched)
         declared, begun = self.environment.topology.steady_state, self.clock.now()
-        probes = make_probes(self.environment, declared.probes)
+        probes = make_probes(self.environment, names)
         problems = steady(probes, declared.consecutive, declared.within, self.clock)
-        self.journal.write(SteadyStateChecked(self.clock.now() - begun, declared.probes, tuple(problems)))
-        self._sampler = Sampler(probes, self._observe, clock=self.clock)
-        self._sampler.start()
+        self.journal.write(SteadyStateChecked(self.clock.now() - begun, names, tuple(problems)))
+        sampler = Sampler(probes, self._observe, clock=self.clock)
+        sampler.start()
+        self._samplers.append(sampler)
+        self._watched += names
 
     def start_traffic(self) -> None:
         """Start the workload of the environment file and wait for its first acknowledgement."""
@@ -146,9 +161,10 @@ class Drill:
         """Give the runbook's section of that name."""
         return find_section(self.runbook, words)
 
-    def follow(self, words: str) -> None:
-        """Have the responder follow a section, step by step, in one shell."""
+    def follow(self, words: str, steps: Sequence[str] = ()) -> None:
+        """Have the responder follow a section, or only its steps that contain one of `steps`, in one shell."""
         section = self.section(words)
+        chosen = _chosen(section, steps)
         self.wait_for_alarm()
         if self._session is None:
             self._session = ShellSession(self.environment.variables, self.environment.workspace, clock=self.clock)
@@ -161,7 +177,7 @@ class Drill:
             omit=self._options.omit_steps,
             clock=self.clock,
         )
-        responder.follow(section)
+        responder.follow(section, chosen)
 
     def set_objective(self, words: str, *, recovers: bool = True, seconds: float | None = None) -> None:
         """Declare what recovery is judged by: a section's objective in the environment file, or `seconds`."""
@@ -169,7 +185,7 @@ class Drill:
         declared = next((o for name, o in topology.objectives.items() if self.section(name) == section), None)
         target, source = self._target(section, declared.rto if declared else "runbook", seconds)
         state, rpo = topology.steady_state, declared.rpo if declared else None
-        self.journal.write(ObjectiveSet(section.path, target, source, state.probes, state.consecutive, recovers, rpo))
+        self.journal.write(ObjectiveSet(section.path, target, source, self._watched, state.consecutive, recovers, rpo))
 
     def _target(self, section: Section, rto: float | str, seconds: float | None) -> tuple[float, str]:
         if seconds is not None:
@@ -183,28 +199,31 @@ class Drill:
 
     def settle(self) -> None:
         """Wait until service shows that it is restored, or for SETTLE_SECONDS: nobody acts any more."""
-        if self._settled or self._sampler is None or self._options.omit_fault:
+        if self._settled or not self._samplers or fault_time(self.timeline) is None:
             return
         self._settled = True
         state = self.environment.topology.steady_state
-        promised = ObjectiveSet("", 0.0, "", state.probes, state.consecutive)
+        promised = ObjectiveSet("", 0.0, "", self._watched, state.consecutive)
         wait_until(lambda: _restored(self.timeline, promised), SETTLE_SECONDS, interval=0.1, clock=self.clock)
 
     def wait_for_alarm(self) -> None:
         """Wait until a probe feels the fault, as a responder is only called then; DETECT_SECONDS at most."""
-        if self._options.omit_fault or self._sampler is None:
+        if self._options.felt_by_step or not self._samplers or fault_time(self.timeline) is None:
             return
         wait_until(lambda: _felt(self.timeline), DETECT_SECONDS, interval=0.02, clock=self.clock)
 
-    def check(self, text: str, look: Callable[[], tuple[bool, str, Sequence[int]]]) -> None:
-        """Make one check of the scenario: (holds, why, the events that show it). A look that raises is unknown."""
+    def check(self, text: str, look: Callable[[], tuple[bool, str, Sequence[int]]], *, sensor: bool = False) -> None:
+        """Make one check of the scenario: (holds, why, the events that show it). A look that raises is unknown.
+
+        `sensor`: the check shows that the fault was felt, where no probe of the steady state would feel it.
+        """
         try:
             holds, detail, events = look()
             outcome = Outcome.PASS if holds else Outcome.FAIL
         except Exception as error:
             self.journal.write(JudgeCrashed(traceback.format_exc()))
             outcome, detail, events = Outcome.UNKNOWN, f"it could not be checked: {error}", ()
-        self.journal.write(CheckMade(text, outcome, detail, tuple(events)))
+        self.journal.write(CheckMade(text, outcome, detail, tuple(events), sensor))
 
     def note(self, text: str, **details: object) -> None:
         """Put a fact on the timeline."""
@@ -283,8 +302,10 @@ class Drill:
             traffic.stop()
 
     def _stop_sampler(self) -> None:
-        if self._sampler:
-            self._sampler.stop()
+        samplers, self._samplers = self._samplers, []
+        with ExitStack() as stopping:  # each is stopped, whatever another raises
+            for sampler in samplers:
+                stopping.callback(sampler.stop)
 
     def _check_invariants(self) -> None:
         if self._traffic is not None:
@@ -295,6 +316,15 @@ class Drill:
     def _close(self) -> None:
         if self._session:
             self._session.__exit__(None, None, None)
+
+
+def _chosen(section: Section, words: Sequence[str]) -> Sequence[Step] | None:
+    """Give the steps of a section that contain one of the words, in the runbook's order; None for all of them."""
+    for text in words:
+        if not matching_steps([section], text):
+            raise UsageError(f"no step of {section.path!r} contains {text!r}", mend="`drillbook outline` lists them")
+    chosen = [step for step in section.steps if any(step in matching_steps([section], text) for text in words)]
+    return chosen if words else None
 
 
 def _fields(fault: Fault) -> dict[str, object]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from drillbook import __version__
 from drillbook.backends.base import Environment, Part
 from drillbook.drill.conductor import Drill, Options
+from drillbook.drill.words import listed, quoted
 from drillbook.errors import DrillbookError, Location, UsageError
 from drillbook.journal import (
     DrillFinished,
@@ -23,20 +24,12 @@ from drillbook.journal import (
 from drillbook.responder.follow import matching_steps
 from drillbook.responder.registry import Registry
 from drillbook.runbook import Runbook, find_section, parse
+from drillbook.tags import NO_RECOVERING_STEP, RECOVERS_BY, problem_of, words_of_tag
 from drillbook.topology.model import Topology
 from drillbook.verdict.model import Outcome, Reason, Verdict
 
 JOURNAL = "journal.jsonl"
-RECOVERS_BY = "@recovers-by:"
 SUITE = "steps"
-
-
-def recovering_step(tags: Iterable[str]) -> str:
-    """Give the words of the step without which a drill must go red: its tag @recovers-by:words_of_the_step."""
-    found = [tag.removeprefix(RECOVERS_BY).replace("_", " ") for tag in tags if tag.startswith(RECOVERS_BY)]
-    if len(found) != 1:
-        raise UsageError(f"the scenario has {len(found)} tags {RECOVERS_BY}…; one names its recovering step")
-    return found[0]
 
 
 def check_omitted(topology: Topology, texts: Iterable[str]) -> Runbook:
@@ -106,9 +99,13 @@ class Run:
             self._environment = environment
             yield environment
 
-    def drill(self, environment: Environment, started: DrillStarted) -> Drill:
-        """Begin a drill: on a fresh environment, or on one that has been reset."""
-        drill = Drill(environment, self.runbook, self._registry(), self.journal, self._options_for(started))
+    def drill(self, environment: Environment, started: DrillStarted, *, felt_by_step: bool = False) -> Drill:
+        """Begin a drill: on a fresh environment, or on one that has been reset.
+
+        `felt_by_step`: a step of the runbook is what notices the fault, so that no probe's alarm is waited for.
+        """
+        options = replace(self._options_for(started), felt_by_step=felt_by_step)
+        drill = Drill(environment, self.runbook, self._registry(), self.journal, options)
         fresh, self._fresh = self._fresh, False
         drill.begin(started, fresh=fresh)
         return drill
@@ -116,7 +113,11 @@ class Run:
     def _options_for(self, started: DrillStarted) -> Options:
         if not self.options.omit_recovering_step:
             return self.options
-        return replace(self.options, omit_steps=(recovering_step(started.tags),))
+        return replace(self.options, omit_steps=(words_of_tag(started.tags, RECOVERS_BY),))
+
+    def leaves_out(self, tags: Iterable[str]) -> bool:
+        """Say whether this run does without a scenario: it has no step to leave out."""
+        return self.options.omit_recovering_step and bool(words_of_tag(tags, NO_RECOVERING_STEP))
 
     def never_began(self, started: DrillStarted, error: str) -> Verdict:
         """Record a drill for which there was no environment: unknown."""
@@ -132,14 +133,14 @@ class Run:
         return verdict
 
     def check_tags(self, tags: Iterable[str]) -> str:
-        """Say what is wrong with a scenario's tag @recovers-by:…; "" if it names a step of the runbook, or is not there."""
-        if not any(tag.startswith(RECOVERS_BY) for tag in tags) and not self.options.omit_recovering_step:
-            return ""
-        try:
-            words = recovering_step(tags)
-        except UsageError as error:
-            return error.message
-        return "" if matching_steps(self.runbook.sections, words) else f"no step of the runbook contains {words!r}"
+        """Say what is wrong with a scenario's tags that Drillbook reads; "" if nothing is."""
+        tags = tuple(tags)
+        words, problem = words_of_tag(tags, RECOVERS_BY), problem_of(tags)
+        if words and not problem and not matching_steps(self.runbook.sections, words):
+            return f"no step of the runbook contains {words!r}"
+        if not words and self.options.omit_recovering_step and not words_of_tag(tags, NO_RECOVERING_STEP):
+            return problem or f"the scenario has no tag {RECOVERS_BY}…, which names its recovering step"
+        return problem
 
     def knows(self, parameter: str, value: str) -> str:
         """Say what is wrong with the value of a phrase's parameter: a section, link, app, service or table's owner."""
@@ -154,6 +155,12 @@ class Run:
                 find_section(self.runbook, value)
             except DrillbookError as error:
                 return error.message + (f"; {error.mend}" if error.mend else "")
+        if parameter == "steps":
+            missing = [words for words in quoted(value) if not matching_steps(self.runbook.sections, words)]
+            return f"no step of the runbook contains {missing[0]!r}" if missing else ""
+        if parameter == "probes":
+            missing = [name for name in listed(value) if name not in self.topology.probes]
+            return f"there is no probe {missing[0]!r}" if missing else ""
         if parameter in known and value not in known[parameter]:
             from difflib import get_close_matches
 

@@ -36,6 +36,13 @@ def restored_by(drill: Drill, section: str) -> None:
     drill.settle()
 
 
+@then(parsers.re(r"service is restored within (?P<number>\d+) (?P<unit>second|minute)s?"))
+def restored_within(drill: Drill, number: str, unit: str) -> None:
+    """Judge measured plus allowed time against a target of the scenario's own, for a section that promises none."""
+    drill.set_objective(followed(drill), seconds=int(number) * (60.0 if unit == "minute" else 1.0))
+    drill.settle()
+
+
 @then("the target is missed")
 def missed(drill: Drill) -> None:
     """Say that recovery fails here: a recovery in time would be the surprise."""
@@ -142,22 +149,31 @@ def step_fails(drill: Drill, step: str) -> None:
     _ended(drill, step, "failed")
 
 
+@then(parsers.parse('the step "{step}" notices the fault'))
+def step_notices(drill: Drill, step: str) -> None:
+    """See that a step failed after the fault. It is the drill's sensor: no probe needs to feel what the runbook finds."""
+    _ended(drill, step, "failed", sensor=True)
+
+
 @then(parsers.parse('the step "{step}" succeeds'))
 def step_succeeds(drill: Drill, step: str) -> None:
     """See that a step was carried out and every command of it succeeded."""
     _ended(drill, step, "done")
 
 
-def _ended(drill: Drill, step: str, outcome: str) -> None:
+def _ended(drill: Drill, step: str, outcome: str, *, sensor: bool = False) -> None:
     def look() -> Look:
         found = [(r, s) for r, s in each(drill.timeline, StepEnded) if step.casefold() in s.title.casefold()]
+        if sensor:
+            begun = fault_time(drill.timeline)
+            found = [(r, s) for r, s in found if begun is not None and s.started >= begun]
         ends = {s.outcome for _, s in found}
         detail = (
             "; ".join(f"{s.outcome}: {s.detail}" if s.detail else s.outcome for _, s in found) or "it was not reached"
         )
         return ends == {outcome}, detail, tuple(r.seq for r, _ in found)
 
-    drill.check(f"the step {step!r} is {outcome}", look)
+    drill.check(f"the step {step!r} {'notices the fault' if sensor else f'is {outcome}'}", look, sensor=sensor)
 
 
 @then(parsers.parse('the decision "{step}" is no'))

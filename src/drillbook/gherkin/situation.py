@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_bdd import given, parsers, when
 
 from drillbook.drill import Drill
+from drillbook.drill.words import listed, quoted
 
 
 @given("the system is in its steady state")
@@ -23,3 +24,15 @@ def traffic(drill: Drill) -> None:
 def follow(drill: Drill, section: str) -> None:
     """Follow a section of the runbook, step by step: its own commands, its people's steps, its decisions."""
     drill.follow(section)
+
+
+@given(parsers.parse('the probes "{probes}" are watched too'))
+def watched_too(drill: Drill, probes: str) -> None:
+    """Take further probes of the environment file, with commas between them, into this drill's steady state."""
+    drill.watch(listed(probes))
+
+
+@when(parsers.re(r'the responder takes the steps? (?P<steps>"[^"]+"(?:, "[^"]+")*) of "(?P<section>[^"]+)"'))
+def take_steps(drill: Drill, steps: str, section: str) -> None:
+    """Follow only the steps of a section that contain these words, in the runbook's order."""
+    drill.follow(section, quoted(steps))

@@ -226,12 +226,16 @@ class InvariantChecked:
 
 @dataclass(frozen=True, slots=True)
 class CheckMade:
-    """A Then of the scenario: what it says, how it came out, why, and the events that show it."""
+    """A Then of the scenario: what it says, how it came out, why, and the events that show it.
+
+    `sensor` marks one by which the fault is felt where no probe feels it: a step of the runbook that must notice it.
+    """
 
     text: str
     outcome: Outcome
     detail: str = ""
     events: tuple[int, ...] = ()
+    sensor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

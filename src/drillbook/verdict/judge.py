@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from drillbook.journal.events import (
     CheckMade,
+    DrillStarted,
     EnvironmentReset,
     FaultHealed,
     FaultInjected,
@@ -28,6 +29,7 @@ from drillbook.journal.events import (
     Timeline,
     TrafficEnded,
 )
+from drillbook.tags import NO_FAULT, words_of_tag
 from drillbook.verdict.model import Measures, Outcome, Reason, Verdict
 from drillbook.verdict.recovery import Recovery, recovery
 from drillbook.verdict.timeline import each, fault_time, first, looks, objective
@@ -52,8 +54,8 @@ def judge(timeline: Timeline) -> Verdict:
 
 def _steady_state(timeline: Timeline) -> ObjectiveSet | None:
     """Give the steady state's probes as what a fault must be felt by, where a scenario promises no recovery."""
-    steady = first(timeline, SteadyStateChecked)
-    return ObjectiveSet("", math.inf, "the steady state", steady[1].probes, 1) if steady else None
+    probes = tuple(probe for _, steady in each(timeline, SteadyStateChecked) for probe in steady.probes)
+    return ObjectiveSet("", math.inf, "the steady state", probes, 1) if probes else None
 
 
 def _premises(timeline: Timeline, seen: Recovery | None) -> Iterator[Reason]:
@@ -68,15 +70,26 @@ def _premises(timeline: Timeline, seen: Recovery | None) -> Iterator[Reason]:
         for problem in checked.problems:
             yield Reason(UNKNOWN, f"no steady state before the fault: {problem}", (record.seq,))
     for record, omitted in each(timeline, FaultOmitted):
-        yield Reason(UNKNOWN, f"the fault was left out by request: {omitted.fault} of {omitted.target}", (record.seq,))
-    injected = first(timeline, FaultInjected)
+        what = f"{omitted.fault} of {omitted.target}" if omitted.target else omitted.fault
+        yield Reason(UNKNOWN, f"the fault was left out by request: {what}", (record.seq,))
+    injected, breaks_nothing = first(timeline, FaultInjected), _breaks_nothing(timeline)
     if injected is None:
-        if not any(True for _ in each(timeline, FaultOmitted)):
+        if not breaks_nothing and not any(True for _ in each(timeline, FaultOmitted)):
             yield Reason(UNKNOWN, "no fault was injected, so nothing was recovered from")
-    elif seen is not None and not seen.felt_by:
+    elif breaks_nothing:
+        yield Reason(
+            UNKNOWN, f"its tag says that it breaks nothing ({breaks_nothing}), but it does", (injected[0].seq,)
+        )
+    elif seen is not None and not seen.felt_by and not any(check.sensor for _, check in each(timeline, CheckMade)):
         fault = injected[1]
         text = f"no probe felt the fault ({fault.fault} of {fault.target}): it may have broken nothing"
         yield Reason(UNKNOWN, text, (injected[0].seq,))
+
+
+def _breaks_nothing(timeline: Timeline) -> str:
+    """Give why a scenario has no fault, as its tag says; "" if it must have one."""
+    started = first(timeline, DrillStarted)
+    return words_of_tag(started[1].tags if started else (), NO_FAULT)
 
 
 def _promises(timeline: Timeline, promised: ObjectiveSet | None, seen: Recovery | None) -> Iterator[Reason]:
