@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -38,12 +39,12 @@ def serve_chain(search_path: str) -> Iterator[tuple[ChainClient, subprocess.Pope
     """Serve a chain on a free port; anvil if `search_path` (as PATH) has it, else our own."""
     port = free_port()
     command = chain_command("127.0.0.1", port, CHAIN_ID, {"PATH": search_path})
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ))
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ), start_new_session=True)
     try:
         with ChainClient(f"http://127.0.0.1:{port}") as client:
             assert wait_until(lambda: answers(client) or process.poll() is not None, 20.0), "no answer in 20 s"
             assert process.poll() is None, f"{command} ended with {process.returncode}"
             yield client, process
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # npm's anvil is a wrapper, with the node as its child
         process.wait(10)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
-from drillbook.backends.base import Address, Message
+from drillbook.backends.base import Address, Message, RunningModule
 from drillbook.errors import UnsupportedFault
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PartsEnvironment:
     def contract(self, name: str) -> str:
         raise UnsupportedFault(f"no contract {name}")
 
-    def start_module(self, module: str, arguments: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def start_module(self, module: str, arguments: Sequence[str] = ()) -> RunningModule:
         raise UnsupportedFault(f"no module {module} {arguments}")
 
     @property

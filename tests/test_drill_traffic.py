@@ -19,19 +19,34 @@ from tests.parts_environment import PartsEnvironment
 FOLDER = Path(__file__).parent / "fixtures/workloads"
 
 
+class Started:
+    """A process as `RunningModule` shows it."""
+
+    def __init__(self, argv: list[str]) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            argv, cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        )
+        assert self._process.stdout is not None
+        self.stdout = self._process.stdout
+        self.poll, self.terminate = self._process.poll, self._process.terminate
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        self._process.wait(10)
+
+    def kill(self) -> None:
+        """End it and bury it."""
+        self._process.kill()
+        self._process.wait()
+
+
 class WorkloadEnvironment(PartsEnvironment):
     """Starts modules from this folder, as a backend does from an environment's."""
 
-    def start_module(self, module: str, arguments: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def start_module(self, module: str, arguments: Sequence[str] = ()) -> Started:
         self.started = [*arguments]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=FOLDER,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.process = Started([sys.executable, "-m", module, *arguments])
         return self.process
 
 
@@ -60,7 +75,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     yield made
     made.environment.process.kill()
-    made.environment.process.communicate()
     made.journal.close()
 
 
@@ -83,7 +97,7 @@ def test_traffic_that_breaks_off_is_an_error(place: Place) -> None:
     """It had something acknowledged first: that is not held against it."""
     traffic = place.traffic("breaks")
     traffic.wait_for_first()
-    place.environment.process.wait(10)
+    place.environment.process.wait()
     traffic.stop()
     (told,) = place.told()
     assert "Traceback: it broke" in told.error

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from drillbook.backends.embedded.programs import Piped
 from drillbook.backends.embedded.zygote import Forked, _encode
 from drillbook.clock import wait_until
 from drillbook.platform.launcher import Program
@@ -110,6 +111,23 @@ def test_a_wait_for_one_that_runs_on_times_out(server: Server) -> None:
     with pytest.raises(TimeoutError):
         running.wait(0.1)
     running.kill()
+
+
+def test_a_wait_that_timed_out_can_be_repeated(server: Server) -> None:
+    running = Forked(server.socket, server.program("wait", log="again"))
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            running.wait(0.05)
+    running.terminate()
+    assert running.wait(SECONDS) == running.poll() == -signal.SIGTERM
+
+
+def test_output_can_be_read_instead_of_logged(server: Server) -> None:
+    piped = Piped(server.socket, server.program("told", log="unused"))
+    with piped.stdout:
+        assert piped.stdout.read() == f"__main__ ['told'] given {server.folder} False\n"
+    assert piped.wait(SECONDS) == 0
+    assert not (server.folder / "unused").exists()
 
 
 def test_a_program_dies_with_its_owner_s_connection(server: Server) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from drillbook.clock import wait_until
 from drillbook.errors import UsageError
 from drillbook.shims.bound import Binding, Table, look_up
 from drillbook.shims.grammar import canonical
@@ -20,8 +23,12 @@ from drillbook.shims.install import BindingSpec, install
 from drillbook.shims.ledger import UNBOUND_FILE, take_unbound
 
 SYSTEM = "/usr/local/bin:/usr/bin:/bin"
-PROCEDURE = """import json, os, sys
+PROCEDURE = """import json, os, signal, sys
 import steps_beside
+if sys.argv[1:] == ["wait"]:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+    print(os.getpid(), flush=True)
+    signal.pause()
 print(json.dumps({"args": sys.argv[1:], "cwd": os.getcwd(), "passed": os.environ.get("PASSED"), "in": sys.stdin.read()}))
 sys.exit(int(os.environ.get("CODE", "0")))
 """
@@ -51,13 +58,30 @@ class Shims:
         )
 
 
-@pytest.fixture
-def shims(tmp_path: Path) -> Shims:
-    return made(tmp_path, ["node scripts/recordIncident.js **", "npx hardhat run scripts/pause.js --network *"])
+@pytest.fixture(scope="module")
+def fork_server() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="zygote-") as folder:
+        socket = Path(folder) / "zygote.sock"
+        server = subprocess.Popen([sys.executable, "-m", "drillbook.backends.embedded.zygote", str(socket)])
+        assert wait_until(socket.exists, 30)
+        yield socket
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(params=["fresh", "forked"])
+def shims(tmp_path: Path, fork_server: Path, request: pytest.FixtureRequest) -> Shims:
+    patterns = ["node scripts/recordIncident.js **", "npx hardhat run scripts/pause.js --network *"]
+    return made(tmp_path, patterns, fork_server=fork_server if request.param == "forked" else None)
 
 
 def made(
-    tmp_path: Path, patterns: Sequence[str], *, passthrough: Sequence[str] = (), search_path: str = SYSTEM
+    tmp_path: Path,
+    patterns: Sequence[str],
+    *,
+    passthrough: Sequence[str] = (),
+    search_path: str = SYSTEM,
+    fork_server: Path | None = None,
 ) -> Shims:
     content, beside, work = tmp_path / "environ ment", tmp_path / "top", tmp_path / "work"
     for folder in (content / "ops", beside, work):
@@ -66,7 +90,9 @@ def made(
     (beside / "steps_beside.py").write_text("")
     folder = tmp_path / "shims' own"
     bindings = [BindingSpec(pattern, "ops.record") for pattern in patterns]
-    install(folder, bindings, Path(sys.executable), search_path, module_path=[content, beside], passthrough=passthrough)
+    paths = [content, beside]
+    python = Path(sys.executable)
+    install(folder, bindings, python, search_path, module_path=paths, passthrough=passthrough, fork_server=fork_server)
     return Shims(folder, work, tmp_path / "unbound")
 
 
@@ -78,6 +104,25 @@ def test_a_bound_command_runs_its_module_with_the_remaining_words(shims: Shims) 
     assert told == {"args": ["a b", "--x", ""], "cwd": str(shims.directory), "passed": "on", "in": "fed"}
     assert done.returncode == 5
     assert not shims.ledger.exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 9), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_signal_reaches_the_module_and_it_ends_with_its_command(
+    shims: Shims, number: signal.Signals, code: int
+) -> None:
+    variables = {"PATH": f"{shims.folder}:{SYSTEM}"}
+    command = ["/usr/bin/env", "node", "scripts/recordIncident.js", "wait"]
+    with subprocess.Popen(command, cwd=shims.directory, env=variables, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        pid = int(running.stdout.readline())
+        running.send_signal(number)
+        assert running.wait(20) == code
+    assert wait_until(lambda: not Path(f"/proc/{pid}").exists(), 20)
+
+
+def test_a_fork_server_that_is_gone_is_done_without(tmp_path: Path) -> None:
+    shims = made(tmp_path, ["node scripts/recordIncident.js **"], fork_server=tmp_path / "gone")
+    assert json.loads(shims.run("node", "scripts/recordIncident.js", "x").stdout)["args"] == ["x"]
 
 
 def test_options_of_the_pattern_reach_the_module(shims: Shims) -> None:

@@ -6,12 +6,11 @@ Faults, probes, the responder and the drill's conductor know only this. What a b
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,6 +53,20 @@ class Part:
 
 
 Progress = Callable[[Part], None]
+
+
+class RunningModule(Protocol):
+    """A Python module that was started; `stdout` has both its outputs, and is for the reader to close."""
+
+    @property
+    def stdout(self) -> IO[str]: ...
+
+    def poll(self) -> int | None:
+        """Give its exit code, None while it runs."""
+        ...
+
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 class Environment(Protocol):
@@ -121,7 +134,7 @@ class Environment(Protocol):
         """The address of a contract that a setup step deployed, by its name in contracts.json."""
         ...
 
-    def start_module(self, module: str, arguments: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def start_module(self, module: str, arguments: Sequence[str] = ()) -> RunningModule:
         """Run a Python module of the environment beside the system, in the operator's variables; its output is piped."""
         ...
 

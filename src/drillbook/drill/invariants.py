@@ -5,12 +5,13 @@ What cannot be checked is unknown, never held to be true.
 
 from __future__ import annotations
 
-import subprocess
+import threading
 from dataclasses import dataclass
 
 import psycopg
 
-from drillbook.backends.base import Environment
+from drillbook.backends.base import Environment, RunningModule
+from drillbook.clock import wait_until
 from drillbook.journal import InvariantChecked, Note, RequestEnded, Timeline
 from drillbook.topology.model import Stored
 from drillbook.verdict.model import Outcome
@@ -87,12 +88,18 @@ def check_declared(environment: Environment) -> list[InvariantChecked]:
     return [_outcome(name, process) for name, process in running.items()]
 
 
-def _outcome(name: str, process: subprocess.Popen[str]) -> InvariantChecked:
-    try:
-        said, _ = process.communicate(timeout=_MODULE_SECONDS)
-    except subprocess.TimeoutExpired:
+def _outcome(name: str, process: RunningModule) -> InvariantChecked:
+    said: list[str] = []
+
+    def read() -> None:
+        with process.stdout as output:
+            said.extend(output)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(_MODULE_SECONDS)
+    if reader.is_alive() or not wait_until(lambda: process.poll() is not None, _MODULE_SECONDS):
         process.kill()
-        process.communicate()
         return InvariantChecked(name, Outcome.UNKNOWN, f"it gave no answer within {_MODULE_SECONDS:g} s")
-    outcome = {0: Outcome.PASS, 1: Outcome.FAIL}.get(process.returncode, Outcome.UNKNOWN)
-    return InvariantChecked(name, outcome, " / ".join(said.strip().splitlines()[-3:]))
+    outcome = {0: Outcome.PASS, 1: Outcome.FAIL}.get(process.poll() or 0, Outcome.UNKNOWN)
+    return InvariantChecked(name, outcome, " / ".join("".join(said).strip().splitlines()[-3:]))

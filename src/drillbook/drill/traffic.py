@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import threading
 
 from drillbook.backends.base import Environment
@@ -47,12 +45,9 @@ class Traffic:
     def stop(self) -> None:
         """Let the requests under way settle, and write what the workload says of itself."""
         if not self._ended():
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(_SETTLE_SECONDS)
-        except subprocess.TimeoutExpired:
+            self._process.terminate()
+        if not wait_until(self._ended, _SETTLE_SECONDS, clock=self._clock):
             self._process.kill()
-            self._process.wait()
             self._said = TrafficEnded(0, 0, f"it did not stop within {_SETTLE_SECONDS:g} s")
         self._reader.join(_SETTLE_SECONDS)
         self._journal.write(self._said)
@@ -61,11 +56,12 @@ class Traffic:
         return self._process.poll() is not None
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
-            try:
-                self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                self._stray.append(line.strip())
+        with self._process.stdout as output:
+            for line in output:
+                try:
+                    self._take(json.loads(line))
+                except (ValueError, KeyError, TypeError):
+                    self._stray.append(line.strip())
         if self._said.error and self._stray:
             self._said = TrafficEnded(0, 0, " / ".join(self._stray[-3:]))
 

@@ -63,6 +63,11 @@ class Layout:
         return self.root / "state"
 
     @property
+    def zygote(self) -> Path:
+        """The Unix socket of the fork server."""
+        return self.root / "zygote.sock"
+
+    @property
     def variables(self) -> Path:
         """The environment of the runbook's commands, as JSON, for those who join later."""
         return self.root / "variables.json"

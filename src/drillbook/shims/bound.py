@@ -31,7 +31,8 @@ class Binding(NamedTuple):
 class Table(NamedTuple):
     """What `install` wrote down: bindings in their order, and how to run them.
 
-    `search_path` is a PATH without the shims' directory; `passthrough` names programs that may run for real.
+    `search_path` is a PATH without the shims' directory; `passthrough` names programs that may run for real;
+    `fork_server` is the Unix socket of one that starts Python quickly, "" if there is none.
     """
 
     bindings: tuple[Binding, ...]
@@ -39,6 +40,7 @@ class Table(NamedTuple):
     module_path: tuple[str, ...]
     search_path: str
     passthrough: tuple[str, ...]
+    fork_server: str = ""
 
     def dump(self) -> str:
         """Give the table as JSON."""
@@ -50,7 +52,7 @@ class Table(NamedTuple):
         read = json.loads(text)
         bindings = tuple(Binding(**binding) for binding in read["bindings"])
         paths, passthrough = tuple(read["module_path"]), tuple(read["passthrough"])
-        return cls(bindings, read["python"], paths, read["search_path"], passthrough)
+        return cls(bindings, read["python"], paths, read["search_path"], passthrough, read["fork_server"])
 
 
 def look_up(table: Table, argv: Sequence[str], directory: str) -> tuple[str, tuple[str, ...]] | None:
@@ -78,6 +80,8 @@ def main(table_file: str, argv: Sequence[str]) -> NoReturn:
         inherited = os.environ.get("PYTHONPATH")
         paths = [*table.module_path, *([inherited] if inherited else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        if table.fork_server:
+            _fork(table, module, arguments, {**environment})
         # -P: a file `json.py` in the runbook's directory is not meant.
         os.execve(table.python, [table.python, "-P", "-m", module, *arguments], environment)
     real = real_program(argv[0], table.search_path) if argv[0] in table.passthrough else None
@@ -87,6 +91,32 @@ def main(table_file: str, argv: Sequence[str]) -> NoReturn:
         print(VERSIONS[argv[0]])
         sys.exit(0)
     _refuse(table, argv)
+
+
+def _fork(table: Table, module: str, arguments: Sequence[str], environment: dict[str, str]) -> None:
+    """Have the fork server run a module on our own streams, and end as it does; return if there is no such server.
+
+    The module lives no longer than this process, whose signals it gets.
+    """
+    import signal
+    import socket
+
+    search = environment["PYTHONPATH"].split(os.pathsep)
+    request = {"module": module, "argv": list(arguments), "environment": environment, "path": search}
+    request |= {"cwd": _directory(), "log": os.devnull}
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(table.fork_server)
+    except OSError:
+        return
+    socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], [0, 1, 2])
+    answers = connection.makefile("rb")
+    pid = int(json.loads(answers.readline())["pid"])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda sent, _: os.kill(pid, sent))
+    ended = answers.readline()
+    code = int(json.loads(ended)["exit"]) if ended else -signal.SIGKILL
+    sys.exit(code if code >= 0 else 128 - code)
 
 
 def real_program(name: str, search_path: str) -> str | None:

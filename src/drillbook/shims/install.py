@@ -45,19 +45,21 @@ def install(
     *,
     module_path: Sequence[Path] = (),
     passthrough: Collection[str] = (),
+    fork_server: Path | None = None,
 ) -> tuple[str, ...]:
     """Write the shims into `directory` (made if need be) and give their names.
 
     The first binding that matches counts. `python` runs the bound modules, with `module_path` importable;
     `search_path` is the PATH without `directory`, where programs named in `passthrough` are looked for if nothing is
-    bound. Raises UsageError for a pattern that is none.
+    bound. `fork_server` is the socket of one that starts the modules quickly (see `backends.embedded.zygote`). Raises
+    UsageError for a pattern that is none.
     """
     names = _names(bindings, search_path, passthrough)
     directory.mkdir(parents=True, exist_ok=True)
     folders = [folder for folder in search_path.split(":") if folder and Path(folder) != directory.absolute()]
     plain = tuple(Binding(one.command, one.module) for one in bindings)
     modules = tuple(str(path.absolute()) for path in module_path)
-    table = Table(plain, str(python), modules, ":".join(folders), tuple(sorted(passthrough)))
+    table = Table(plain, str(python), modules, ":".join(folders), tuple(sorted(passthrough)), str(fork_server or ""))
     file = directory.absolute() / TABLE
     file.write_text(table.dump(), encoding="utf-8")
     source = Path(drillbook.__file__).parent.parent

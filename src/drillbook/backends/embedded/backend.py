@@ -67,7 +67,14 @@ def make_plan(topology: Topology, run_dir: Path) -> Plan:
     layout.hosts.write_text(plan.addresses.hosts_file())
     bindings = [BindingSpec(binding.command, binding.python) for binding in topology.bindings]
     tools = [VERCEL] if shutil.which("kubectl", path=search_path) else [VERCEL, KUBECTL]
-    install(layout.shims, [*bindings, *tools], Path(sys.executable), search_path, module_path=plan.module_path)
+    install(
+        layout.shims,
+        [*bindings, *tools],
+        Path(sys.executable),
+        search_path,
+        module_path=plan.module_path,
+        fork_server=layout.zygote,
+    )
     layout.variables.touch(mode=0o600)
     layout.variables.write_text(json.dumps(plan.operator_variables()))
     return plan

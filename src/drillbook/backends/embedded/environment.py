@@ -8,8 +8,6 @@ import os
 import shutil
 import signal
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,10 +18,12 @@ import httpx
 import psycopg
 
 from drillbook.backends.base import Address, Message
+from drillbook.backends.embedded.programs import Piped
 from drillbook.backends.embedded.system import System
 from drillbook.chain.client import ChainClient
 from drillbook.errors import DrillbookError, EnvironmentFailed, UnsupportedFault
 from drillbook.platform.client import PlatformClient
+from drillbook.platform.launcher import Program
 from drillbook.topology.services import AppService, ChainService, PlatformService, PostgresService
 from drillbook.toxiproxy.client import LinkControl
 
@@ -111,19 +111,13 @@ class EmbeddedEnvironment:
             )
         return str(known[name]["address"])
 
-    def start_module(self, module: str, arguments: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def start_module(self, module: str, arguments: Sequence[str] = ()) -> Piped:
         """Run a Python module of the environment in the operator's variables; its output is piped."""
-        path = ":".join(map(str, self._system.plan.module_path))
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            env={**self.variables, "PYTHONPATH": path},
-            cwd=self.workspace,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            text=True,
-        )
+        plan = self._system.plan
+        path = tuple(map(str, plan.module_path))
+        variables = {**self.variables, "PYTHONPATH": os.pathsep.join(path)}
+        program = Program(module, tuple(arguments), variables, path, self.workspace, plan.log(module))
+        return Piped(plan.layout.zygote, program)
 
     def processes(self, service: str) -> Sequence[int]:
         """The pids of a service's processes."""

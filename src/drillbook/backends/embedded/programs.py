@@ -61,3 +61,16 @@ def forked(socket_path: Path, module: str, log: Path, path: Sequence[Path], vari
     """Have the fork server run a Python module, with these folders first on its path."""
     program = Program(module, (), {**os.environ, **variables}, tuple(map(str, path)), path[0], log)
     return Forked(socket_path, program)
+
+
+class Piped(Forked):
+    """A program of the fork server's whose output is read from `stdout`."""
+
+    def __init__(self, socket_path: Path, program: Program) -> None:
+        """Start the program; OSError if the server is not there."""
+        reading, writing = os.pipe()
+        self.stdout = os.fdopen(reading, encoding="utf-8", errors="replace")
+        try:
+            super().__init__(socket_path, program, writing)
+        finally:
+            os.close(writing)

@@ -41,7 +41,7 @@ class System:
         self._progress = progress
         self._clock = clock
         self._processes: dict[str, Process] = {}
-        self._zygote = plan.layout.root / "zygote.sock"
+        self._zygote = plan.layout.zygote
         # One context, trusting the sandbox's CA, for every readiness check: making one costs more than a check.
         self._trust = ssl.create_default_context(cafile=str(plan.authority.bundle))
 

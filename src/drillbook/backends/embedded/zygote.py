@@ -5,6 +5,8 @@ over its Unix socket, forks a process that runs the module as `python -m` would.
 that asked for it: when its owner dies, it dies.
 
 Protocol, one JSON object a line: the client sends a Program; the server answers {"pid": n} and, at its end, {"exit": code}.
+With the Program the client may send file descriptors (SCM_RIGHTS, unix(7)), which are used instead of its log: one for both
+outputs, or three for standard input, output and error.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ import importlib
 import json
 import os
 import runpy
+import select
 import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -28,6 +32,7 @@ from typing import NoReturn
 from drillbook.platform.launcher import Program
 from drillbook.sandbox.syscalls import die_with_parent, set_name
 
+_DESCRIPTORS = 3
 PRELOADED = (
     "starlette.applications",
     "starlette.routing",
@@ -65,44 +70,55 @@ def _decode(line: bytes) -> Program:
 class Forked:
     """A program that the fork server runs for us, seen from a synchronous client."""
 
-    def __init__(self, socket_path: Path, program: Program) -> None:
-        """Start the program; OSError if the server is not there."""
-        self._ended = False
+    def __init__(self, socket_path: Path, program: Program, output: int | None = None) -> None:
+        """Start the program, its output going to the descriptor `output` or its log; OSError if the server is not there."""
+        self._code: int | None = None
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(str(socket_path))
-        self._connection.sendall(_encode(program))
+        socket.send_fds(self._connection, [_encode(program)], [] if output is None else [output])
         self._lines = self._connection.makefile("rb")
         self.pid = int(json.loads(self._lines.readline())["pid"])
 
+    def poll(self) -> int | None:
+        """Give its exit code, None while it runs."""
+        return self._ended_within(0.0)
+
     def running(self) -> bool:
         """Say whether it still runs."""
-        if self._ended:
-            return False
-        try:
-            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        self._close()  # its exit has been told, or the server is gone
-        return False
+        return self.poll() is None
 
     def wait(self, timeout: float) -> int:
         """Wait for its end, for `timeout` seconds; give its exit code, TimeoutError if it still runs."""
-        self._connection.settimeout(timeout)
-        line = self._lines.readline()
-        self._close()
-        return int(json.loads(line)["exit"]) if line else -signal.SIGKILL
+        code = self._ended_within(timeout)
+        if code is None:
+            raise TimeoutError(f"it still runs after {timeout} s")
+        return code
 
-    def _close(self) -> None:
-        self._ended = True
-        self._lines.close()
-        self._connection.close()
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._send(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it at once."""
-        if not self._ended:
+        if self._code is None:
+            self._send(signal.SIGKILL)
+            self._end(-signal.SIGKILL)
+
+    def _ended_within(self, seconds: float) -> int | None:
+        if self._code is None and select.select([self._connection], [], [], seconds)[0]:
+            line = self._lines.readline()  # without one, the server is gone, and the program with it
+            self._end(int(json.loads(line)["exit"]) if line else -signal.SIGKILL)
+        return self._code
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._code is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-            self._close()
+                os.kill(self.pid, number)
+
+    def _end(self, code: int) -> None:
+        self._code = code
+        self._lines.close()
+        self._connection.close()
 
 
 class ZygoteLauncher:
@@ -185,17 +201,21 @@ class Zygote:
 
     def _hear(self, owner: socket.socket) -> None:
         """Start what a new connection asks for; a connection that closes takes its program with it."""
-        line = _read_line(owner)
+        line, descriptors = _read_request(owner)
         if line:
             pid = os.fork()
             if pid == 0:
-                _become(_decode(line))
+                _become(_decode(line), descriptors)
             self._owners[pid] = owner
+            for descriptor in descriptors:
+                os.close(descriptor)
             with contextlib.suppress(OSError):  # it has gone meanwhile: its end of file comes next
                 owner.sendall(json.dumps({"pid": pid}).encode() + b"\n")
             return
         for pid in [pid for pid, known in self._owners.items() if known is owner]:
             os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)  # what it started itself, if it has got as far as having a group
         self._selector.unregister(owner)
         owner.close()
 
@@ -215,21 +235,38 @@ def _noted(_number: int, _frame: FrameType | None) -> None:
     """Let a signal wake the selector."""
 
 
-def _read_line(connection: socket.socket) -> bytes:
-    """Read one request whole: the client sends it at once and then only listens."""
-    received = b""
+def _read_request(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """Read one request whole, with its descriptors: the client sends it at once and then only listens."""
+    received, descriptors = b"", list[int]()
     while not received.endswith(b"\n"):
         try:
-            more = connection.recv(1 << 16)
+            more, sent, _, _ = socket.recv_fds(connection, 1 << 16, _DESCRIPTORS)
         except ConnectionError:
-            return b""
+            more, sent = b"", []
+        descriptors += sent
         if not more:
-            return b""
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return b"", []
         received += more
-    return received
+    return received, descriptors
 
 
-def _become(program: Program) -> NoReturn:
+def _connect_streams(program: Program, descriptors: list[int]) -> None:
+    match descriptors:
+        case [given, output, errors]:
+            streams = {0: given, 1: output, 2: errors}
+        case [output]:
+            streams = {1: output, 2: output}
+        case _:
+            log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            streams = {1: log, 2: log}
+    for number, descriptor in streams.items():
+        os.dup2(descriptor, number)
+    os.closerange(3, 1024)
+
+
+def _become(program: Program, descriptors: list[int]) -> NoReturn:
     """Be the program: its output, directory, environment and path; run its module as `python -m` does."""
     code = 1
     try:
@@ -238,13 +275,11 @@ def _become(program: Program) -> NoReturn:
         die_with_parent(signal.SIGKILL, os.getppid())
         os.setsid()
         set_name(program.module.rpartition(".")[2])
-        log = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.closerange(3, 1024)
+        _connect_streams(program, descriptors)
         os.chdir(program.cwd)
         os.environ.clear()
         os.environ.update(program.environment)
+        time.tzset()
         sys.path[:0] = program.path
         sys.argv = [program.module, *program.argv]
         importlib.invalidate_caches()
