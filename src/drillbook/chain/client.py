@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from drillbook.chain.abi import parse_signature
+from drillbook.chain.abi import Signature, parse_signature
 from drillbook.clock import wait_until
 from drillbook.errors import EnvironmentFailed
 
@@ -53,7 +55,7 @@ class ChainClient:
             response = self._http.post(self.url, json=_envelope(method, params))
         except httpx.HTTPError as error:
             raise _unreachable(method, self.url, error) from error
-        return _result(method, response)
+        return _result(method, response.status_code, response.content, self.url)
 
     def chain_id(self) -> int:
         """Give the chain's id."""
@@ -135,23 +137,22 @@ class Baseline:
         self._snapshot = self._client.snapshot()
 
 
-async def call_async(http: httpx.AsyncClient, url: str, method: str, *params: Any) -> Any:
-    """Call a method in an event loop, with the caller's HTTP client and its time-outs. Raises ChainError."""
-    try:
-        response = await http.post(url, json=_envelope(method, params))
-    except httpx.HTTPError as error:
-        raise _unreachable(method, url, error) from error
-    return _result(method, response)
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question to a contract without its transport: what to post to a node, and what the answer means."""
 
+    address: str
+    function: Signature
+    arguments: Sequence[Any] = ()
 
-async def read_async(
-    http: httpx.AsyncClient, url: str, address: str, signature: str, arguments: Sequence[Any] = ()
-) -> Any:
-    """Ask a contract in an event loop; as ChainClient.read. Raises ChainError, AbiError."""
-    function = parse_signature(signature)
-    question = {"to": address, "data": "0x" + function.encode(arguments).hex()}
-    answer = await call_async(http, url, "eth_call", question, "latest")
-    return function.decode(bytes.fromhex(answer[2:]))
+    def body(self) -> bytes:
+        """Give the JSON-RPC request. Raises AbiError for arguments that do not fit."""
+        call = {"to": self.address, "data": "0x" + self.function.encode(self.arguments).hex()}
+        return json.dumps(_envelope("eth_call", [call, "latest"])).encode()
+
+    def read(self, status: int, body: bytes, url: str) -> Any:
+        """Give what the contract says, as ChainClient.read does. Raises ChainError, AbiError."""
+        return self.function.decode(bytes.fromhex(_result("eth_call", status, body, url)[2:]))
 
 
 def _envelope(method: str, params: Sequence[Any]) -> dict[str, Any]:
@@ -162,13 +163,13 @@ def _unreachable(method: str, url: str, error: httpx.HTTPError) -> ChainError:
     return ChainError(method, f"no answer from {url}: {str(error) or type(error).__name__}")
 
 
-def _result(method: str, response: httpx.Response) -> Any:
+def _result(method: str, status: int, body: bytes, url: str) -> Any:
     try:
-        answer = response.json()
+        answer = json.loads(body)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ChainError(method, f"HTTP {response.status_code} without a JSON-RPC answer from {response.url}")
+        raise ChainError(method, f"HTTP {status} without a JSON-RPC answer from {url}")
     error = answer.get("error")
     if error:
         data = error.get("data")

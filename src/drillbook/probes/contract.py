@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import h11
 
 from drillbook.errors import DrillbookError
-from drillbook.probes.http import tls_context
-from drillbook.probes.network import one_line, timed_out
+from drillbook.probes.http import exchange
+from drillbook.probes.network import describe, one_line, timed_out
 
 if TYPE_CHECKING:
-    import httpx
+    from drillbook.chain.client import Question
 
 
 @dataclass(slots=True)
@@ -29,33 +32,32 @@ class ContractProbe:
     expect: object
     arguments: tuple[object, ...] = ()
     timeout: float = 1.0
-    _client: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
+    _question: Question | None = field(default=None, init=False, repr=False)
 
     async def look(self) -> str:
         """Give "" or what the contract, the node or the connection said instead."""
-        from drillbook.chain.client import read_async
-
-        client = self._open()
+        url = urlsplit(self.url)
         try:
-            async with asyncio.timeout(self.timeout):
-                value = await read_async(client, self.url, self.address, self.call, self.arguments)
-        except TimeoutError:
-            return timed_out(self.timeout)
+            async with asyncio.timeout(self.timeout) as bound:
+                value = await self._ask()
+        except TimeoutError as error:
+            return timed_out(self.timeout) if bound.expired() else describe(error, url.netloc)
+        except OSError as error:
+            return describe(error, url.netloc)
+        except h11.RemoteProtocolError as error:
+            return f"{url.netloc} broke HTTP: {error}"
         except DrillbookError as error:
             return one_line(f"{self.call}: {error}")
         return "" if value == self.expect else f"{self.call} is {value!r}, expected {self.expect!r}"
 
     async def close(self) -> None:
-        """Close the client."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        """Close nothing: no look leaves a connection behind."""
 
-    def _open(self) -> httpx.AsyncClient:
-        import httpx
+    async def _ask(self) -> Any:
+        from drillbook.chain.abi import parse_signature
+        from drillbook.chain.client import Question
 
-        if self._client is None:
-            fresh_each_time = httpx.Limits(max_keepalive_connections=0)
-            verify = tls_context() if self.url.startswith("https:") else False
-            self._client = httpx.AsyncClient(verify=verify, timeout=None, limits=fresh_each_time, trust_env=False)
-        return self._client
+        if self._question is None:
+            self._question = Question(self.address, parse_signature(self.call), self.arguments)
+        answer = await exchange(urlsplit(self.url), body=self._question.body())
+        return self._question.read(answer.status, answer.body, self.url)

@@ -78,7 +78,7 @@ class HttpProbe:
     async def _get(self) -> Answer:
         url, address = self.url, self.address
         for _ in range(REDIRECT_LIMIT + 1):
-            answer = await _exchange(urlsplit(url), address)
+            answer = await exchange(urlsplit(url), address)
             if not (self.follow_redirects and answer.status in REDIRECTS and answer.location):
                 return answer
             target = urljoin(url, answer.location)
@@ -113,10 +113,13 @@ def _context(bundle: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=bundle or None)
 
 
-async def _exchange(url: SplitResult, address: Address | None) -> Answer:
+async def exchange(url: SplitResult, address: Address | None = None, body: bytes | None = None) -> Answer:
+    """Get a URL, or post a JSON `body` to it, over a connection of its own; OSError or h11.RemoteProtocolError."""
     host, port = url.hostname or "", url.port or PORTS[url.scheme]
     connection = h11.Connection(h11.CLIENT)
-    request = h11.Request(method="GET", target=_target(url), headers=_headers(url))
+    posted = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))] if body is not None else []
+    method = "GET" if body is None else "POST"
+    request = h11.Request(method=method, target=_target(url), headers=[*_headers(url), *posted])
     secure = url.scheme == "https"
     reader, writer = await asyncio.open_connection(
         address.host if address else host,
@@ -125,7 +128,7 @@ async def _exchange(url: SplitResult, address: Address | None) -> Answer:
         server_hostname=host if secure else None,
     )
     try:
-        writer.write(connection.send(request) or b"")
+        writer.write((connection.send(request) or b"") + (connection.send(h11.Data(data=body)) or b"" if body else b""))
         connection.send(h11.EndOfMessage())
         return await _read(reader, connection)
     finally:
