@@ -1,0 +1,112 @@
+"""The chains that `--network NAME` means, as hardhat.networks.json declares them, and Hardhat's own words where one fails.
+
+A script that asks the wrong chain is worse than one that fails: so a network is known by its name, reached at its URL,
+and asked for its chain id before anything else. HARDHAT_NETWORKS, if set, names another file of the same form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from drillbook.chain.client import ChainClient, ChainError
+from drillbook.errors import DrillbookError
+
+NETWORKS = Path(__file__).parents[1] / "hardhat.networks.json"
+SECONDS = 10.0
+"""How long a network may take to answer one call."""
+
+
+class HardhatError(Exception):
+    """What Hardhat refuses, with its number: `Error HH100: Network staging doesn't exist`."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(f"Error HH{number}: {message}")
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A chain by its name: the JSON-RPC URL of a node, and the id that the chain must have."""
+
+    name: str
+    url: str
+    chain_id: int
+
+
+def read_networks(file: Path | None = None) -> Mapping[str, Network]:
+    """Read every declared network; HardhatError HH8 for a file that is not what it should be."""
+    file = file or Path(os.environ.get("HARDHAT_NETWORKS", NETWORKS))
+    try:
+        declared = json.loads(file.read_text())
+        return {name: Network(name, str(one["url"]), int(one["chainId"])) for name, one in declared.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HardhatError(8, f"{file} does not declare networks as NAME: {{url, chainId}}: {error!r}") from None
+
+
+def find_network(name: str, file: Path | None = None) -> Network:
+    """Give the network of that name; HardhatError HH100 if none is declared."""
+    networks = read_networks(file)
+    if name not in networks:
+        raise HardhatError(100, f"Network {name} doesn't exist")
+    return networks[name]
+
+
+@contextmanager
+def connect(network: Network, seconds: float = SECONDS) -> Iterator[ChainClient]:
+    """Lend a client of a network that is known to be the right chain.
+
+    HardhatError HH108 if no node answers within `seconds`, HH101 if the node's chain has another id.
+    """
+    with ChainClient(network.url, timeout=seconds) as client:
+        try:
+            found = client.chain_id()
+        except ChainError as error:
+            raise HardhatError(108, f"Cannot connect to the network {network.name} at {network.url}: {error}") from None
+        if found != network.chain_id:
+            message = f"Hardhat was set to use chain id {network.chain_id}, but connected to a chain with id {found}"
+            raise HardhatError(101, f"{message} ({network.name}, {network.url})")
+        yield client
+
+
+class _Arguments(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Refuse as Hardhat does: exit code 1, not 2."""
+        raise HardhatError(305, message)
+
+
+def named_network(arguments: Sequence[str]) -> Network:
+    """Give the network that the arguments of `hardhat run` name; the script and --no-compile may stand among them.
+
+    HardhatError HH100 for one that is not declared, HH305 for arguments that `hardhat run` does not have. Without
+    --network Hardhat takes a chain of its own that lasts as long as the script: nothing of ours is there, so it is refused.
+    """
+    parser = _Arguments(prog="hardhat run", add_help=False)
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--network")
+    parser.add_argument("script", nargs="?")
+    given = parser.parse_args(list(arguments))
+    if given.network is None:
+        raise HardhatError(100, "no network is named, and nothing of ours is on Hardhat's own: give --network NAME")
+    return find_network(given.network)
+
+
+def run_script(act: Callable[[ChainClient, Network], int], arguments: Sequence[str] | None = None) -> int:
+    """Do what a script of `hardhat run` does on the network that its command line names; give its exit code.
+
+    1 with a line on stderr for anything that Hardhat, the node or the contract refuses.
+    """
+    try:
+        network = named_network(sys.argv[1:] if arguments is None else arguments)
+        with connect(network) as client:
+            return act(client, network)
+    except (HardhatError, DrillbookError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
