@@ -135,6 +135,20 @@ def test_the_files_of_a_home_that_lies_elsewhere_are_hidden_too(own: Account) ->
     assert json.loads(done.stdout) == []
 
 
+def test_programs_on_the_path_are_there_wherever_they_lie(who: Account) -> None:
+    """As npm lays them: node_modules/.bin holds links to what lies beside it. Their neighbours stay hidden."""
+    modules = who.folder / "shown/../modules/node_modules"
+    (modules / ".bin").mkdir(parents=True)
+    (modules / "tool").write_text("#!/bin/sh\necho ran\n")
+    (modules / "tool").chmod(0o755)
+    (modules / ".bin/tool").symlink_to("../tool")
+    (modules.parent / "secret").write_text("hidden")
+    path = f"{modules.resolve() / '.bin'}:{os.environ['PATH']}"
+    body = "print(subprocess.run(['tool'], capture_output=True, text=True).stdout, Path(sys.argv[1]).exists())"
+    done = who.run(body, str(modules.parent.resolve() / "secret"), PATH=path)
+    assert done.stdout.split() == ["ran", "False"], done.stderr
+
+
 def test_variables_enter_by_an_allow_list(seen: dict[str, Any], who: Account) -> None:
     variables = seen["variables"]
     assert "AWS_SECRET_ACCESS_KEY" not in variables

@@ -18,6 +18,8 @@ from pathlib import Path
 from drillbook.sandbox.layout import DATA
 
 HIDDEN = ("/tmp", "/run", "/var/run", "/var/tmp", "/dev/shm", "/dev/mqueue")
+TOXIPROXY = "DRILLBOOK_TOXIPROXY"
+"""The variable that names a Toxiproxy, wherever it lies (see `toxiproxy.binary`)."""
 CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -57,15 +59,17 @@ def _real(path: Path) -> Path:
 
 
 def _program_folders() -> list[Path]:
-    """Give the installations behind PATH that lie deep in the user's home (version managers of Node, Python, Go)."""
-    home = _real(Path.home())
-    folders = []
-    for entry in os.environ.get("PATH", "").split(os.pathsep):
+    """Give the installations behind PATH that lie deep in a hidden folder (version managers of Node, Python, Go; npm's)."""
+    named = [*os.environ.get("PATH", "").split(os.pathsep), str(Path(os.environ.get(TOXIPROXY, "")).parent)]
+    hidden, folders = hidden_paths(), []
+    for entry in filter(os.path.isabs, named):
         folder = Path(os.path.realpath(entry))
+        below = next((path for path in hidden if path in folder.parents), None)
         # Asked first whether it may be entered: PATH may name folders of others, as after `su` or `sudo`.
-        if home not in folder.parents or not os.access(folder, os.X_OK) or not folder.is_dir():
+        if below is None or not os.access(folder, os.X_OK) or not folder.is_dir():
             continue
-        whole = folder.name == "bin" and len(folder.relative_to(home).parts) > 2  # never ~/.x: it may hold keys
+        # The programs of a bin/ find their libraries beside it; never ~/.x as a whole: it may hold keys.
+        whole = folder.name in ("bin", ".bin") and len(folder.relative_to(below).parts) > 2
         folders.append(folder.parent if whole else folder)
     return folders
 
