@@ -23,7 +23,7 @@ check: $(INSTALLED) ## ruff and mypy --strict
 	$(PY) -m mypy
 
 unit: $(INSTALLED) ## the tests alone
-	$(PY) -m pytest tests
+	$(PY) -m pytest tests -n 2 --dist loadfile
 
 bench: $(INSTALLED) ## measure, print a table, write runs/bench.json
 	$(PY) -m benchmarks

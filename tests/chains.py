@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -46,5 +47,6 @@ def serve_chain(search_path: str) -> Iterator[tuple[ChainClient, subprocess.Pope
             assert process.poll() is None, f"{command} ended with {process.returncode}"
             yield client, process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # npm's anvil is a wrapper, with the node as its child
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # npm's anvil is a wrapper, with the node as its child
         process.wait(10)
