@@ -45,7 +45,7 @@ from drillbook.tags import NO_FAULT, words_of_tag
 from drillbook.verdict.judge import judge
 from drillbook.verdict.model import Outcome, Reason, Verdict
 from drillbook.verdict.recovery import recovery
-from drillbook.verdict.timeline import each, fault_time, looks
+from drillbook.verdict.timeline import each, fault_time, looks, objective
 
 DETECT_SECONDS = 3.0
 """How long a responder waits for a probe to feel the fault before following the runbook all the same."""
@@ -198,8 +198,12 @@ class Drill:
         return target.seconds, f"runbook line {target.line}: {target.text}"
 
     def settle(self) -> None:
-        """Wait until service shows that it is restored, or for SETTLE_SECONDS: nobody acts any more."""
-        if self._settled or not self._samplers or fault_time(self.timeline) is None:
+        """Wait until service shows that it is restored, or for SETTLE_SECONDS: nobody acts any more.
+
+        Where no recovery was promised, nothing is waited for.
+        """
+        timeline = self.timeline
+        if self._settled or not self._samplers or fault_time(timeline) is None or objective(timeline) is None:
             return
         self._settled = True
         state = self.environment.topology.steady_state

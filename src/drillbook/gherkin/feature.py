@@ -7,7 +7,7 @@ found only when it is reached; an `async def` step that asserts False passes. Ea
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +56,11 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One drill as collected: its `name` with an outline's example, where it stands, its tags with their @, its steps."""
+    """One drill as collected: its `name`, where it stands, its tags with their @, its steps.
+
+    An outline's drill is told by its example: where the outline's name has no placeholder, the whole row stands behind it.
+    Tags have placeholders too.
+    """
 
     name: str
     feature: Path
@@ -74,11 +78,11 @@ class Scenario:
         example = dict(callspec.params.get("_pytest_bdd_example", {})) if callspec else {}
         rendered, feature = template.render(example), template.feature
         rule = template.rule.tags if template.rule else set()
-        tags = frozenset(f"@{tag}" for tag in {*template.tags, *feature.tags, *rule})
-        example_id = f" [{callspec.id}]" if callspec else ""
-        return cls(
-            rendered.name + example_id, Path(feature.filename), template.line_number, tags, tuple(rendered.steps)
-        )
+        tags = frozenset(f"@{_filled(tag, example)}" for tag in {*template.tags, *feature.tags, *rule})
+        name = _filled(template.name, example)
+        if callspec and name == template.name:
+            name += f" [{callspec.id}]"
+        return cls(name, Path(feature.filename), template.line_number, tags, tuple(rendered.steps))
 
 
 def read_feature(path: Path) -> Feature:
@@ -166,6 +170,13 @@ def _check_function(context: StepFunctionContext, step: Step, at: Location) -> I
             f"the step {step.name!r} is an async function ({where}): nobody would await it, and it would always pass"
         )
         yield UsageError(message, at=at, mend="make it an ordinary function")
+
+
+def _filled(text: str, example: Mapping[str, str]) -> str:
+    """Put an example's values in the place of an outline's <placeholders>."""
+    for name, value in example.items():
+        text = text.replace(f"<{name}>", value)
+    return text
 
 
 def _identifier(name: str) -> str:

@@ -152,7 +152,8 @@ def _blindness(timeline: Timeline) -> Iterator[Reason]:
     for probe in promised.probes if promised else ():
         if probe not in found:
             yield Reason(UNKNOWN, f"{probe} never looked, so nothing is known of what it watches")
-    ends = max((look.finished for seen in found.values() for _, look in seen), default=start)
+    # When the last look began: one that hangs to its time-out ends long after all have stopped looking.
+    ends = max((look.started for seen in found.values() for _, look in seen), default=start)
     for probe, seen in found.items():
         after = [(record, look) for record, look in seen if look.finished >= start]
         begun = [start, *(look.started for _, look in after)]
