@@ -21,6 +21,13 @@ FEATURES = {
         "Feature: f\n" + ("  Scenario: s\n" + STEADY + RESTORED) * 2,
         r"x\.feature:5: two scenarios are called 's'; the other is at line 2",
     ),
+    "two examples of one name": (
+        "Feature: f\n  Scenario Outline: <part> breaks\n"
+        + STEADY
+        + RESTORED
+        + "    Examples:\n      | part | other |\n      | api | 1 |\n      | api | 2 |\n",
+        r"x\.feature:2: two examples are called 'api breaks'",
+    ),
     "no scenario": ("Feature: f\n", r"x\.feature:1: this feature has no scenario"),
     "an empty file": ("", r"x\.feature:1: there is no feature in this file"),
     "no Gherkin": ("Feature: f\n  Scenario: s\n  nonsense: [\n", r"x\.feature:\d+: "),

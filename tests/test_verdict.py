@@ -158,6 +158,12 @@ def test_a_hung_look_is_no_gap_for_it_lasts_until_its_end() -> None:
     assert judge(replace(STORY, seen=seen, healed=()).timeline()).outcome is PASS
 
 
+def test_a_last_look_that_hangs_to_its_time_out_makes_no_other_probe_blind() -> None:
+    seen = (*looks("---"), look(2.0, ok=False, took=BLIND_SECONDS + 1), *looks("+" * 4, "frontend"))
+    verdict = judge(replace(STORY, objective=None, seen=seen).timeline())
+    assert verdict.outcome is PASS, verdict.reasons
+
+
 def test_exactly_at_the_target_is_in_time() -> None:
     story = replace(STORY, fault=FaultInjected("f", "t", 0.0), steps=(step(-99, 60.0),))
     back = replace(look(0), started=1.0, finished=2.0)

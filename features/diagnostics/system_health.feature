@@ -14,7 +14,7 @@ Feature: System Health Diagnostics
     And the step "Check external dependencies" succeeds
     And the step "Check external dependencies" says "CoinGecko: up"
     And the step "Check database connectivity" succeeds
-    And the step "Check database connectivity" says "table orders: up"
+    And the step "Check database connectivity" says "tables: up"
     And the step "Check smart contract interactions" succeeds
     And the step "Check smart contract interactions" says "deposit: up, would be taken"
 

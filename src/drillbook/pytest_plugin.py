@@ -198,8 +198,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     found = [(item, Scenario.of(item)) for item in items]
     problems: dict[str, None] = {}
+    names: set[tuple[Path, str]] = set()
     for item, scenario in found:
         if scenario is not None and isinstance(item, pytest.Function):
+            if (scenario.feature, scenario.name) in names:
+                two = f"two examples are called {scenario.name!r}"
+                problems[f"{scenario.feature}:{scenario.line}: {two}; the outline's name must tell them apart"] = None
+            names.add((scenario.feature, scenario.name))
             problems |= {str(problem): None for problem in check_steps(item, scenario, config.stash[RUN].knows)}
             wrong = config.stash[RUN].check_tags(scenario.tags)
             problems |= {f"{scenario.feature}:{scenario.line}: {wrong}": None} if wrong else {}

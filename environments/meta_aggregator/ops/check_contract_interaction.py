@@ -58,7 +58,8 @@ def running_escrow(url: str) -> str:
 
 
 def deposit(url: str) -> str:
-    """Try a deposit of one wei without making it."""
+    """Try a deposit of one wei without making it. (Where there is no code, whatever is sent is taken: hence `code`.)"""
+    code(url)
     sender = next(iter(rpc(url, "eth_accounts")), TRIAL_SELLER)
     data = "0x" + DEPOSIT.encode((TRIAL_ORDER, TRIAL_SELLER)).hex()
     call = {"from": sender, "to": _escrow(), "data": data, "value": "0x1"}

@@ -69,7 +69,8 @@ def look_at(parts: Mapping[str, Callable[[], str]]) -> int:
         else:
             broken.setdefault(name, f"no answer within {SECONDS:g} s" if thread.is_alive() else "the look broke off")
             print(f"{name}: DOWN: {broken[name]}", flush=True)
-    print(f"BROKEN: {', '.join(broken)}" if broken else "all is well", flush=True)
+    named = [name for name in parts if name in broken]
+    print(f"BROKEN: {', '.join(named)}" if named else "all is well", flush=True)
     return 1 if broken else 0
 
 

@@ -166,7 +166,19 @@ class EmbeddedEnvironment:
 
     def _reset_databases(self) -> None:
         for server in self._system.postgres.values():
+            self._hang_up_on(server.address)
             server.reset()
+
+    def _hang_up_on(self, address: Address) -> None:
+        """End every connection over a link to a server.
+
+        A client that was slowed down and gave up may keep its half of a login open, and for as long as one session is
+        in its login PostgreSQL drops no database: the barrier that this waits for is not answered by it.
+        """
+        for link in self._system.plan.addresses.proxies():
+            if link.upstream == address:
+                self.links.disable(link.name)
+                self.links.enable(link.name)
 
     def _revert_chains(self) -> None:
         for name, (client, snapshot) in list(self._chains.items()):
