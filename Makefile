@@ -12,8 +12,8 @@ INSTALLED := $(VENV)/.installed
 help: ## tell what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
-drill: $(INSTALLED) ## run every drill in features/ (installs what is needed the first time)
-	$(PY) -m drillbook run
+drill: $(INSTALLED) ## run the drills tagged @smoke (installs what is needed the first time)
+	$(PY) -m drillbook run --tags @smoke
 
 test: check unit ## check the code and run its tests
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import environment, recovery_clock, scenario, startup, toxiproxy
+from benchmarks import environment, recovery_clock, scenario, startup, suite, toxiproxy
 from benchmarks.figure import Figure
 
 OUTPUT = Path("runs/bench.json")
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "startup": startup.measure,
     "environment": environment.measure,
     "scenario": scenario.measure,
+    "suite": suite.measure,
     "recovery": recovery_clock.measure,
     "toxiproxy": lambda: toxiproxy.measure(_go_toxiproxy(), rounds=5),
 }
@@ -60,6 +61,8 @@ BARS = {
     "memory of the environment (PSS)": Bar(600, "MB"),
     "one scenario, start to exit": Bar(6, "s"),
     "default suite": Bar(60, "s"),
+    f"whole suite, {suite.WORKERS} workers": Bar(120, "s"),
+    "whole suite, peak memory (PSS)": Bar(900, "MB"),
     "recovery clock, worst error": Bar(50, "ms"),
     "toxiproxy bulk down": Bar(1.5, ratio=True, at_least=True),
     "toxiproxy bulk up": Bar(1.5, ratio=True, at_least=True),

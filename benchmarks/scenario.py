@@ -1,4 +1,4 @@
-"""What a drill costs beside its own waiting, and how long the suite takes: whole `drillbook run`s, as people start them."""
+"""What a drill costs beside its own waiting, and how long `make drill` takes: whole `drillbook run`s, as people start them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from drillbook.errors import EnvironmentFailed
 from drillbook.journal import DrillFinished, DrillStarted, EnvironmentReset, JournalFile, StepEnded, read
 
 ROOT = Path(__file__).parents[1]
-FEATURES = Path("features")
+SMOKE = ["--tags", "@smoke"]
+"""What `make drill` runs."""
 
 
 def measure(*, rounds: int = 3) -> list[Figure]:
@@ -24,7 +25,7 @@ def measure(*, rounds: int = 3) -> list[Figure]:
     A scenario's peer is the time of the runbook's own steps in it; the rest is overhead: interpreter, environment,
     steady state, settling, invariants, end.
     """
-    suite, journal = _run([str(FEATURES)])
+    suite, journal = _run(SMOKE)
     resets = [r.event.seconds for r in journal.records if isinstance(r.event, EnvironmentReset)]
     feature, name = _shortest(journal)
     alone = [_run([feature, "-k", _expression(name)]) for _ in range(rounds)]
