@@ -130,6 +130,22 @@ def test_options_of_the_pattern_reach_the_module(shims: Shims) -> None:
     assert json.loads(done.stdout)["args"] == ["--network", "mainnet"]
 
 
+def test_a_binding_for_where_the_program_is_absent_leaves_the_way_to_a_real_one(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    specs = [BindingSpec("npm audit **", "ops.record", where_absent=True)]
+    install(tmp_path / "shims", specs, Path(sys.executable), str(programs), module_path=[tmp_path])
+    (tmp_path / "ops").mkdir()
+    (tmp_path / "ops" / "record.py").write_text("print('the procedure')")
+    npm = Shims(tmp_path / "shims", tmp_path, tmp_path / "unbound")
+
+    assert npm.run("npm", "audit").stdout == "the procedure\n"
+    (programs / "npm").write_text('#!/bin/sh\necho the real one: "$@"\n')
+    (programs / "npm").chmod(0o755)
+    assert npm.run("npm", "audit", "--json").stdout == "the real one: audit --json\n"
+    assert npm.run("npm", "install").returncode == 127  # nothing is bound to it, and it may not run for real
+
+
 def test_a_file_in_the_working_directory_does_not_come_first(shims: Shims) -> None:
     (shims.directory / "json.py").write_text("raise SystemExit('taken in')")
     assert shims.run("node", "scripts/recordIncident.js").returncode == 0
@@ -245,13 +261,14 @@ def test_a_pattern_fits_however_either_is_spelled(
 ) -> None:
     table = Table((Binding(pattern, "ops.x"),), "python", (), "", ())
     found = look_up(table, typed, "/srv")
-    assert found == (None if arguments is None else ("ops.x", arguments))
+    assert found == (None if arguments is None else (table.bindings[0], arguments))
 
 
 def test_the_first_binding_that_matches_counts() -> None:
-    table = Table((Binding("npm run deploy", "ops.one"), Binding("npm **", "ops.two")), "python", (), "", ())
-    assert look_up(table, ["npm", "run", "deploy"], "/") == ("ops.one", ())
-    assert look_up(table, ["npm", "run", "other"], "/") == ("ops.two", ("run", "other"))
+    one, two = Binding("npm run deploy", "ops.one"), Binding("npm **", "ops.two", where_absent=True)
+    table = Table((one, two), "python", (), "", ())
+    assert look_up(table, ["npm", "run", "deploy"], "/") == (one, ())
+    assert look_up(table, ["npm", "run", "other"], "/") == (two, ("run", "other"))
     assert Table.load(table.dump()) == table
 
 

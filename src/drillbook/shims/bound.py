@@ -22,10 +22,11 @@ VERSIONS = {"node": "v22.0.0-drillbook-shim", "npm": "10.0.0-drillbook-shim", "n
 
 
 class Binding(NamedTuple):
-    """A command pattern and the Python module that is run for it."""
+    """A command pattern and the Python module that is run for it: with `where_absent` only where no real program is."""
 
     command: str
     module: str
+    where_absent: bool = False
 
 
 class Table(NamedTuple):
@@ -55,8 +56,8 @@ class Table(NamedTuple):
         return cls(bindings, read["python"], paths, read["search_path"], passthrough, read["fork_server"])
 
 
-def look_up(table: Table, argv: Sequence[str], directory: str) -> tuple[str, tuple[str, ...]] | None:
-    """Give the module bound to a command line and the arguments for it; None if nothing is bound.
+def look_up(table: Table, argv: Sequence[str], directory: str) -> tuple[Binding, tuple[str, ...]] | None:
+    """Give the binding of a command line and the arguments for its module; None if nothing is bound.
 
     The arguments are the words behind the pattern's first ones that are neither options nor wildcards: for `npx
     hardhat run a.js --network *` they begin with `--network`.
@@ -67,7 +68,7 @@ def look_up(table: Table, argv: Sequence[str], directory: str) -> tuple[str, tup
         reduced = canonical(pattern, directory)
         for words, wanted in ((plain, reduced), (tuple(argv), pattern)):
             if match(shlex.join(wanted), words):
-                return binding.module, words[_fixed(wanted) :]
+                return binding, words[_fixed(wanted) :]
     return None
 
 
@@ -76,14 +77,17 @@ def main(table_file: str, argv: Sequence[str]) -> NoReturn:
     with open(table_file, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs each command 4 ms
         table = Table.load(file.read())
     if found := look_up(table, argv, _directory()):
-        module, arguments = found
+        binding, arguments = found
+        there = real_program(argv[0], table.search_path) if binding.where_absent else None
+        if there:
+            os.execv(there, list(argv))
         inherited = os.environ.get("PYTHONPATH")
         paths = [*table.module_path, *([inherited] if inherited else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         if table.fork_server:
             _fork(table, module, arguments, {**environment})
         # -P: a file `json.py` in the runbook's directory is not meant.
-        os.execve(table.python, [table.python, "-P", "-m", module, *arguments], environment)
+        os.execve(table.python, [table.python, "-P", "-m", binding.module, *arguments], environment)
     real = real_program(argv[0], table.search_path) if argv[0] in table.passthrough else None
     if real:
         os.execv(real, list(argv))

@@ -31,10 +31,14 @@ main(sys.argv[2], sys.argv[3:])' {source} {table} {name} "$@"
 
 @dataclass(frozen=True, slots=True)
 class BindingSpec:
-    """A command pattern (see `drillbook.topology.bindings`) and the Python module that is run for it."""
+    """A command pattern (see `drillbook.topology.bindings`) and the Python module that is run for it.
+
+    `where_absent`: the machine's own program runs instead, if it has one.
+    """
 
     command: str
     module: str
+    where_absent: bool = False
 
 
 def install(
@@ -57,7 +61,7 @@ def install(
     names = _names(bindings, search_path, passthrough)
     directory.mkdir(parents=True, exist_ok=True)
     folders = [folder for folder in search_path.split(":") if folder and Path(folder) != directory.absolute()]
-    plain = tuple(Binding(one.command, one.module) for one in bindings)
+    plain = tuple(Binding(one.command, one.module, one.where_absent) for one in bindings)
     modules = tuple(str(path.absolute()) for path in module_path)
     table = Table(plain, str(python), modules, ":".join(folders), tuple(sorted(passthrough)), str(fork_server or ""))
     file = directory.absolute() / TABLE

@@ -61,6 +61,10 @@ class Binding(Model):
 
     command: Pattern = Field(description="The command: `*` stands for one word, a final `**` for any rest.")
     python: Module = Field(description="The Python module that is run instead, looked for beside this file.")
+    where_absent: bool = Field(
+        default=False,
+        description="Only where the machine has no such program: else that one runs, in the sandbox. Default false.",
+    )
 
 
 class CommandRule(Model):

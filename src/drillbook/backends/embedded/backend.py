@@ -65,7 +65,7 @@ def make_plan(topology: Topology, run_dir: Path) -> Plan:
     search_path = real_programs(os.environ.get("PATH", ""), layout.shims)
     plan = Plan(topology, layout, logs, make_secrets(topology), programs(), search_path)
     layout.hosts.write_text(plan.addresses.hosts_file())
-    bindings = [BindingSpec(binding.command, binding.python) for binding in topology.bindings]
+    bindings = [BindingSpec(one.command, one.python, one.where_absent) for one in topology.bindings]
     tools = [VERCEL] if shutil.which("kubectl", path=search_path) else [VERCEL, KUBECTL]
     install(
         layout.shims,
