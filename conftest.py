@@ -1,3 +1,5 @@
 """Makes the suite's own steps known to pytest: importing them is all it takes."""
 
-pytest_plugins = ["steps.people", "steps.data"]
+from pathlib import Path
+
+pytest_plugins = [f"steps.{file.stem}" for file in sorted((Path(__file__).parent / "steps").glob("[a-z]*.py"))]

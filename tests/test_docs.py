@@ -81,7 +81,10 @@ def test_links_between_documents_lead_somewhere(file: Path) -> None:
 
 
 def test_no_kept_file_names_a_host_of_packages() -> None:
-    assert _matching(HOSTS) == []
+    """But the environment file, which gives such a name to a twin inside the sandbox, and points npm at it."""
+    assert [
+        place for place in _matching(HOSTS) if not place.startswith("environments/meta_aggregator/environment.yaml")
+    ] == []
 
 
 def test_no_kept_file_names_a_path_of_a_machine() -> None:

@@ -206,6 +206,8 @@ class Drill:
         if self._settled or not self._samplers or fault_time(timeline) is None or objective(timeline) is None:
             return
         self._settled = True
+        if self._options.felt_by_step and objective(self.timeline) is None:
+            return  # nobody promises a recovery, and no probe need feel that there is one
         state = self.environment.topology.steady_state
         promised = ObjectiveSet("", 0.0, "", self._watched, state.consecutive)
         wait_until(lambda: _restored(self.timeline, promised), SETTLE_SECONDS, interval=0.1, clock=self.clock)

@@ -79,13 +79,13 @@ def main(table_file: str, argv: Sequence[str]) -> NoReturn:
     if found := look_up(table, argv, _directory()):
         binding, arguments = found
         there = real_program(argv[0], table.search_path) if binding.where_absent else None
-        if there:
-            os.execv(there, list(argv))
+        if there:  # past the shims, for npm itself begins with `#!/usr/bin/env node`
+            os.execve(there, list(argv), {**os.environ, "PATH": table.search_path})
         inherited = os.environ.get("PYTHONPATH")
         paths = [*table.module_path, *([inherited] if inherited else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         if table.fork_server:
-            _fork(table, module, arguments, {**environment})
+            _fork(table, binding.module, arguments, {**environment})
         # -P: a file `json.py` in the runbook's directory is not meant.
         os.execve(table.python, [table.python, "-P", "-m", binding.module, *arguments], environment)
     real = real_program(argv[0], table.search_path) if argv[0] in table.passthrough else None

@@ -45,6 +45,7 @@ class Database:
 
     def __init__(self, url: str, size: int = 5) -> None:
         self._refusal = ""
+        self._used_ms = 0.0
         self._pool = AsyncConnectionPool(
             url,
             connection_class=self._remembering(),
@@ -64,8 +65,8 @@ class Database:
         await self._pool.close(timeout=0.5)
 
     def statistics(self) -> dict[str, int]:
-        """Give the pool's own counters."""
-        return dict(self._pool.get_stats())
+        """Give the pool's own counters, and for how long its connections were lent altogether, in ms."""
+        return {**self._pool.get_stats(), "usage_ms": round(self._used_ms)}
 
     @asynccontextmanager
     async def connection(self, *, wait: float = WAIT, deadline: float = DEADLINE) -> AsyncIterator[Connection]:
@@ -73,14 +74,17 @@ class Database:
 
         Raises Unavailable after `wait` seconds without one, psycopg.OperationalError when the deadline cuts it.
         """
-        connection = await self._take(asyncio.get_running_loop().time() + wait)
+        clock = asyncio.get_running_loop().time
+        connection, taken = await self._take(clock() + wait)
         try:
             with cut_after(connection, deadline):
                 yield connection
         finally:
+            self._used_ms += (clock() - taken) * 1000
             await self._pool.putconn(connection)
 
-    async def _take(self, until: float) -> Connection:
+    async def _take(self, until: float) -> tuple[Connection, float]:
+        """Give a live connection and when it was taken out of the pool."""
         loop = asyncio.get_running_loop()
         while True:
             left = until - loop.time()
@@ -90,9 +94,10 @@ class Database:
                 connection = await self._pool.getconn(timeout=min(ASK_ANEW, left))
             except PoolTimeout:
                 continue
+            taken = loop.time()
             if await self._alive(connection, min(ALIVE_WITHIN, max(0.05, until - loop.time()))):
                 self._refusal = ""
-                return connection
+                return connection, taken
             await self._pool.putconn(connection)
 
     async def _alive(self, connection: Connection, within: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from time import monotonic
+from time import monotonic, process_time, time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +19,7 @@ class Metrics:
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._buckets: Counter[float] = Counter()
         self._seconds = 0.0
+        self._began = time()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,7 +46,7 @@ class Metrics:
         self._buckets.update(bound for bound in BUCKETS if seconds <= bound)
 
     def render(self, pool: Mapping[str, int]) -> str:
-        """Give the exposition: requests, seconds, and the connection pool's counters."""
+        """Give the exposition: requests, seconds, the connection pool's counters, this process's own CPU time."""
         total = sum(self._requests.values())
         lines = ["# TYPE orders_api_requests_total counter"]
         lines += [
@@ -59,4 +60,7 @@ class Metrics:
         lines.append(f"orders_api_request_seconds_count {total}")
         lines.append("# TYPE orders_api_pool gauge")
         lines += [f'orders_api_pool{{name="{name}"}} {value}' for name, value in sorted(pool.items())]
+        # By the names of Prometheus' own client libraries; the start tells one replica's figures from another's.
+        lines += ["# TYPE process_cpu_seconds_total counter", f"process_cpu_seconds_total {process_time():.6f}"]
+        lines += ["# TYPE process_start_time_seconds gauge", f"process_start_time_seconds {self._began:.6f}"]
         return "\n".join(lines) + "\n"
