@@ -175,8 +175,10 @@ class Zygote:
 
     def __init__(self, socket_path: Path) -> None:
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(socket_path))
+        unfinished = socket_path.with_name(f"{socket_path.name}.part")
+        self._listener.bind(str(unfinished))
         self._listener.listen(64)
+        unfinished.rename(socket_path)  # whoever finds it there can connect: bound alone, it would refuse
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._owners: dict[int, socket.socket] = {}
