@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from drillbook.backends.base import Environment
 from drillbook.clock import SYSTEM_CLOCK, Clock, wait_until
 from drillbook.drill.invariants import check_declared, check_kept
+from drillbook.drill.loads import Loads
 from drillbook.drill.probes import make_probes
 from drillbook.drill.telling import tell
 from drillbook.drill.traffic import Traffic
@@ -82,6 +83,7 @@ class Drill:
         self.runbook = runbook
         self.journal = journal
         self.clock = clock
+        self.loads = Loads(environment, journal, options.seed, clock)
         self._registry = registry
         self._options = options
         self._faults = FaultStack(environment)
@@ -94,6 +96,11 @@ class Drill:
         self._finished = False
         self._kept: InvariantChecked | None = None
         self._begun = clock.now()
+
+    @property
+    def seed(self) -> int:
+        """What makes the choices of traffic and loads the same from run to run."""
+        return self._options.seed
 
     @property
     def timeline(self) -> Timeline:
@@ -244,6 +251,7 @@ class Drill:
         self._finished = True
         for act in (
             self._stop_traffic,
+            self.loads.close,
             self.settle,
             self._stop_sampler,
             self._check_invariants,
@@ -269,7 +277,7 @@ class Drill:
         if self._finished:
             return
         self._finished = True
-        for act in (self._stop_traffic, self.heal_all, self._stop_sampler, self._close):
+        for act in (self._stop_traffic, self.loads.close, self.heal_all, self._stop_sampler, self._close):
             try:
                 act()
             except Exception:

@@ -149,6 +149,7 @@ class Run:
             "app": list(self.topology.apps),
             "service": list(self.topology.services),
             "channel": list(self.topology.inboxes),
+            "load": list(self.topology.loads),
         }
         if parameter == "section":
             try:

@@ -7,6 +7,7 @@ from pytest_bdd import parsers, when
 from drillbook.drill import Drill
 from drillbook.faults.bad_release import BadRelease
 from drillbook.faults.external_api import ExternalApi
+from drillbook.faults.index_dropped import IndexDropped
 from drillbook.faults.link_bandwidth import LinkBandwidth
 from drillbook.faults.link_down import LinkDown
 from drillbook.faults.link_latency import LinkLatency
@@ -104,6 +105,12 @@ def outside_garbage(drill: Drill, service: str) -> None:
     drill.inject(ExternalApi(service, "garbage"))
 
 
+@when(parsers.parse('the outside API "{service}" takes {delay:d} ms to answer'))
+def outside_slow(drill: Drill, service: str, delay: int) -> None:
+    """Let an outside API answer rightly, but late."""
+    drill.inject(ExternalApi(service, "slow", delay=delay / 1000))
+
+
 @when(parsers.parse('the outside API "{service}" hangs'))
 def outside_hangs(drill: Drill, service: str) -> None:
     """Let an outside API take requests and never answer."""
@@ -114,6 +121,12 @@ def outside_hangs(drill: Drill, service: str) -> None:
 def table_dropped(drill: Drill, table: str) -> None:
     """Drop a table with all that depends on it."""
     drill.inject(TableDropped(table))
+
+
+@when(parsers.parse('the index "{index}" is dropped'))
+def index_dropped(drill: Drill, index: str) -> None:
+    """Drop an index: what it made quick is slow, and every answer stays right."""
+    drill.inject(IndexDropped(index))
 
 
 @when(parsers.parse('the rows of "{table}" where "{where}" are deleted'))

@@ -195,3 +195,17 @@ def _decided(drill: Drill, step: str, *, taken: bool) -> None:
         return bool(made) and all(d.taken is taken for _, d in made), detail, tuple(r.seq for r, _ in made)
 
     drill.check(f"the decision {step!r} is {'yes' if taken else 'no'}", look)
+
+
+@then(parsers.parse('"{app}" has {count:d} processes'))
+def has_processes(drill: Drill, app: str, count: int) -> None:
+    """See that so many ready processes serve an app, and no other."""
+
+    def look() -> Look:
+        def counted() -> int:
+            return sum(instance.state == "ready" for instance in drill.environment.platform.app(app).instances)
+
+        wait_until(lambda: counted() == count, _ARRIVAL_SECONDS, interval=0.05)
+        return counted() == count, f"{counted()} of {len(drill.environment.platform.app(app).instances)} are ready", ()
+
+    drill.check(f"{app} has {count} processes", look)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, when
 
+from drillbook.clock import wait_until
 from drillbook.drill import Drill
 from drillbook.drill.words import listed, quoted
+from drillbook.errors import EnvironmentFailed
+
+_READY_SECONDS = 10.0
 
 
 @given("the system is in its steady state")
@@ -36,3 +40,17 @@ def watched_too(drill: Drill, probes: str) -> None:
 def take_steps(drill: Drill, steps: str, section: str) -> None:
     """Follow only the steps of a section that contain these words, in the runbook's order."""
     drill.follow(section, quoted(steps))
+
+
+@when(parsers.parse('"{app}" is scaled to {replicas:d} processes'))
+@given(parsers.parse('"{app}" has been scaled to {replicas:d} processes'))
+def scaled(drill: Drill, app: str, replicas: int) -> None:
+    """Scale an app past the runbook, and wait until every process is ready."""
+    platform = drill.environment.platform
+    platform.scale(app, replicas)
+
+    def ready() -> bool:
+        return sum(instance.state == "ready" for instance in platform.app(app).instances) == replicas
+
+    if not wait_until(ready, _READY_SECONDS, interval=0.05, clock=drill.clock):
+        raise EnvironmentFailed(f"{app} did not have {replicas} ready processes within {_READY_SECONDS:g} s")

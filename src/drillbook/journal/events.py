@@ -90,6 +90,46 @@ class TrafficEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadStarted:
+    """A declared load begins: its `model` is open (`level` arrivals a second) or closed (`level` users)."""
+
+    load: str
+    model: str
+    shape: str
+    level: float
+    duration: float
+    at: float
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMeasured:
+    """What all requests of a load say, or those of the `part` of it that is named.
+
+    `percentiles` are seconds, None where so many failed; `errors` a share; `rate` is of those that succeeded. The warm-up is in
+    none of them. `file` holds every request, relative to the run's folder.
+    """
+
+    load: str
+    part: str
+    count: int
+    failed: int
+    rate: float
+    percentiles: Mapping[str, float | None]
+    errors: float
+    told: str
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBroken:
+    """A load could not be made as declared: nothing was measured."""
+
+    load: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class FaultInjected:
     """A fault is in force since `at`: the drill's clock starts at the first one."""
 
@@ -279,6 +319,9 @@ Event = (
     | SteadyStateChecked
     | RequestEnded
     | TrafficEnded
+    | LoadStarted
+    | LoadMeasured
+    | LoadBroken
     | FaultInjected
     | FaultOmitted
     | FaultHealed

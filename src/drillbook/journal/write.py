@@ -38,7 +38,7 @@ class Journal:
         self.file = file
         self.drill = ""
         """The drill to which events belong from now on."""
-        self._worker = worker
+        self.worker = worker
         self._clock = clock
         self._lock = threading.Lock()
         self._seq = 0
@@ -65,7 +65,7 @@ class Journal:
         with self._lock:
             self._seq += 1
             moment = rfc3339(self._clock.wall())
-            record = Record(self._seq, moment, self._clock.now(), self.drill, self._worker, event)
+            record = Record(self._seq, moment, self._clock.now(), self.drill, self.worker, event)
             line = json.dumps(self._line(record), separators=(",", ":"), ensure_ascii=False) + "\n"
             os.write(self._descriptor, line.encode(errors="replace"))
             if REDACTED in line:

@@ -10,6 +10,7 @@ from drillbook.journal.events import (
     FaultInjected,
     FaultOmitted,
     InvariantChecked,
+    LoadMeasured,
     Note,
     ObjectiveSet,
     RequestEnded,
@@ -90,6 +91,19 @@ class TrafficJson(TypedDict):
     failed: int
 
 
+class LoadJson(TypedDict):
+    """What a load measured, or a part of it; percentiles in seconds, null where so many requests failed."""
+
+    name: str
+    part: str
+    count: int
+    failed: int
+    rate: float
+    errors: float
+    percentiles: dict[str, float | None]
+    file: str
+
+
 class DrillJson(TypedDict):
     """One drill; `outcome` is pass, fail, unknown or interrupted."""
 
@@ -106,6 +120,7 @@ class DrillJson(TypedDict):
     invariants: list[CheckJson]
     checks: list[CheckJson]
     traffic: TrafficJson
+    loads: list[LoadJson]
     notes: list[NoteJson]
 
 
@@ -165,6 +180,7 @@ def _drill(account: Account) -> DrillJson:
         "invariants": [{"name": i.name, "outcome": i.outcome.value, "detail": i.detail} for i in invariants],
         "checks": [{"name": c.text, "outcome": c.outcome.value, "detail": c.detail} for c in checks],
         "traffic": _traffic(account),
+        "loads": [_load(load) for load in account.of(LoadMeasured)],
         "notes": [{"text": note.text, "details": dict(note.details)} for note in account.of(Note)],
     }
 
@@ -206,6 +222,19 @@ def _faults(account: Account) -> list[FaultJson]:
         {"fault": f.fault, "target": f.target, "parameters": {}, "omitted": True} for f in account.of(FaultOmitted)
     ]
     return injected + omitted
+
+
+def _load(load: LoadMeasured) -> LoadJson:
+    return {
+        "name": load.load,
+        "part": load.part,
+        "count": load.count,
+        "failed": load.failed,
+        "rate": load.rate,
+        "errors": load.errors,
+        "percentiles": dict(load.percentiles),
+        "file": load.file,
+    }
 
 
 def _traffic(account: Account) -> TrafficJson:

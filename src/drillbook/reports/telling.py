@@ -19,6 +19,9 @@ from drillbook.journal.events import (
     FaultOmitted,
     InvariantChecked,
     JudgeCrashed,
+    LoadBroken,
+    LoadMeasured,
+    LoadStarted,
     Note,
     ObjectiveSet,
     Observed,
@@ -69,7 +72,7 @@ def moment(record: Record) -> float:
     match record.event:
         case FaultInjected(at=at) | FaultHealed(at=at) | StepStarted(at=at) | CommandStarted(at=at):
             return at
-        case DecisionTaken(at=at):
+        case DecisionTaken(at=at) | LoadStarted(at=at):
             return at
         case Observed(finished=at) | RequestEnded(finished=at) | CommandEnded(finished=at) | StepEnded(finished=at):
             return at
@@ -98,6 +101,14 @@ def tell(event: Event) -> str:  # noqa: PLR0911, PLR0912 - one line for each kin
             return _joined(f"request {event.key} {event.outcome}{status}", event.error)
         case TrafficEnded():
             return _joined(f"traffic ended: {event.sent} sent, {event.acknowledged} acknowledged", event.error)
+        case LoadStarted():
+            of = "arrivals a second" if event.model == "open" else "users"
+            how = f"{event.model} model, {event.shape}, {event.level:g} {of}, {seconds(event.duration)} s"
+            return f"load {event.load} begins: {how}" + (f", {event.workers} workers" if event.workers else "")
+        case LoadMeasured():
+            return _joined(f"load {event.load}" + (f", {event.part}" if event.part else ""), event.told)
+        case LoadBroken():
+            return _joined(f"load {event.load} could not be measured", event.error)
         case FaultInjected():
             return f"fault {event.fault} in {event.target}" + _parameters(event)
         case FaultOmitted():

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from drillbook.journal.events import InvariantChecked, Note, Record
+from drillbook.journal.events import InvariantChecked, LoadMeasured, Note, Record
 from drillbook.journal.read import JournalFile
 from drillbook.reports.account import INTERRUPTED, Account, accounts, run_seconds
 from drillbook.reports.telling import moment, output_of, plain, seconds, sum_of_target, tell
@@ -36,7 +36,7 @@ def render(journal: JournalFile, console: Console) -> None:
     for account in told:
         if account.word != "pass":
             _print_evidence(account, console)
-    for line in (*_invariants(told), *_notes(told)):
+    for line in (*_invariants(told), *_loads(told), *_notes(told)):
         console.print(line)
     console.print()
     console.print(_closing(journal, told))
@@ -159,6 +159,18 @@ def _invariants(told: tuple[Account, ...]) -> Iterator[Text]:
                 yield Text.assemble(
                     "    ", verdict(invariant.outcome.value), f" in {plain(account.started.name)}{said}"
                 )
+
+
+def _loads(told: tuple[Account, ...]) -> Iterator[Text]:
+    """One line for each load, or each part of one, that was measured."""
+    measured = [(account, account.of(LoadMeasured)) for account in told]
+    if any(loads for _, loads in measured):
+        yield Text("\nLoads", style="bold")
+    for account, loads in measured:
+        if loads:
+            yield Text(f"  {plain(account.started.name)}")
+        for load in loads:
+            yield Text(f"    {plain(tell(load))}")
 
 
 def _notes(told: tuple[Account, ...]) -> Iterator[Text]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from drillbook.shims.grammar import canonical
 from drillbook.topology.bindings import pattern_words
+from drillbook.topology.check_loads import check_loads
 from drillbook.topology.model import Topology
 from drillbook.topology.order import cycle, dependencies
 from drillbook.topology.probe_specs import ContractSpec, HttpSpec, InboxSpec, ProbeSpec, SqlSpec, TcpSpec
@@ -48,6 +49,7 @@ def check(topology: Topology) -> Iterator[Problem]:
         path = ("workload", "stored", "service")
         yield from _of_kind(topology, path, topology.workload.stored.service, PostgresService, "postgres")
     yield from _bindings(topology)
+    yield from check_loads(topology, module_file)
     yield from _modules(topology)
 
 
@@ -211,7 +213,7 @@ def _bindings(topology: Topology) -> Iterator[Problem]:
 
 def _modules(topology: Topology) -> Iterator[Problem]:
     for path, module in _named_modules(topology):
-        everywhere = path[0] == "workload"
+        everywhere = path[0] in ("workload", "loads")
         if module_file(topology, module, beside_environments=everywhere) is None:
             where = f"{topology.folder.name}/" + (" or beside environments/" if everywhere else "")
             written = module.replace(".", "/")
@@ -228,6 +230,8 @@ def _named_modules(topology: Topology) -> Iterable[tuple[Path_, str]]:
         yield ("bindings", index, "python"), binding.python
     if topology.workload:
         yield ("workload", "python"), topology.workload.python
+    for name, load in topology.loads.items():
+        yield ("loads", name, "locustfile"), load.locustfile
     for name, invariant in topology.invariants.items():
         yield ("invariants", name, "python"), invariant.python
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from drillbook.topology.bindings import command_words, match
+from drillbook.topology.loads import Load
 from drillbook.topology.probe_specs import ProbeSpec
 from drillbook.topology.services import AppService, Contact, Service, SetupStep
 from drillbook.topology.values import (
@@ -253,6 +254,9 @@ class Topology(Model):
     probes: Mapping[Label, ProbeSpec] = Field(min_length=1, description="Looks at the system from outside, by name.")
     steady_state: SteadyState = Field(description="What a healthy system shows.")
     workload: Maybe[Workload] = Field(default=None, description="The traffic that runs all through a drill.")
+    loads: Mapping[Label, Load] = Field(
+        default={}, description="Load tests by name: who asks for what, how often, and the bounds that must be kept."
+    )
     invariants: Mapping[Label, Invariant] = Field(default={}, description="What must hold after every drill, by name.")
     objectives: Mapping[str, Objective] = Field(
         default={}, description="What recovery must achieve, by section of the runbook."

@@ -20,6 +20,7 @@ from drillbook.journal.events import (
     FaultOmitted,
     InvariantChecked,
     JudgeCrashed,
+    LoadBroken,
     ObjectiveSet,
     Observed,
     Record,
@@ -138,6 +139,8 @@ def _doubts(timeline: Timeline) -> Iterator[Reason]:
             yield Reason(
                 UNKNOWN, f"{healed.fault} of {healed.target} could not be healed: {healed.error}", (record.seq,)
             )
+    for record, load in each(timeline, LoadBroken):
+        yield Reason(UNKNOWN, f"the load {load.load} could not be measured: {load.error}", (record.seq,))
     for record, crash in each(timeline, JudgeCrashed):
         yield Reason(UNKNOWN, f"the drill broke off: {_last_line(crash.traceback)}", (record.seq,))
     yield from _blindness(timeline)

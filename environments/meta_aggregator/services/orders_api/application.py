@@ -21,7 +21,7 @@ from services.orders_api.database import Database, Unavailable, one_line
 from services.orders_api.health import HealthCheck
 from services.orders_api.metrics import Metrics
 from services.orders_api.outside import Outside, OutsideError
-from services.orders_api.quotes import NoQuote, quote
+from services.orders_api.quotes import NoQuote, Sources, quote
 from services.orders_api.settings import Settings
 from services.serving import json_object
 
@@ -33,8 +33,9 @@ class OrdersApi:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.database_url, settings.pool)
         self._outside = Outside(settings)
+        self._sources = Sources()
         self._health = HealthCheck(self._database, self._outside)
         self._metrics = Metrics(self._routed())
 
@@ -50,6 +51,7 @@ class OrdersApi:
             Route("/api/orders", self.list_orders),
             Route("/api/orders", self.place_order, methods=["POST"]),
             Route("/api/orders/{id:int}", self.show_order),
+            Route("/api/orders/{id:int}/cancel", self.cancel_order, methods=["POST"]),
             Route("/api/escrow", self.escrow),
             Route("/api/quote", self.quote),
         ]
@@ -86,7 +88,7 @@ class OrdersApi:
 
     async def metrics(self, _: Request) -> Response:
         """Serve Prometheus."""
-        return PlainTextResponse(self._metrics.render(self._database.statistics()))
+        return PlainTextResponse(self._metrics.render(self._database.statistics(), self._sources.circuits))
 
     async def list_orders(self, request: Request) -> Response:
         """List orders, newest first: `limit` (1 to 200), `cursor` (the last answer's next_cursor), `status`."""
@@ -100,7 +102,7 @@ class OrdersApi:
         async with self._database.connection() as connection:
             rows = await orders.newest(connection, limit, before, status)
         cursor = str(rows[-1]["id"]) if len(rows) == limit else None
-        return JSONResponse({"orders": [orders.shown(row) for row in rows], "next_cursor": cursor})
+        return JSONResponse({"orders": [orders.listed(row) for row in rows], "next_cursor": cursor})
 
     async def show_order(self, request: Request) -> Response:
         """Show one order."""
@@ -125,6 +127,18 @@ class OrdersApi:
         headers = {"Location": f"/api/orders/{row['id']}"}
         return JSONResponse(orders.shown(row), 201 if new else 200, headers)
 
+    async def cancel_order(self, request: Request) -> Response:
+        """Cancel an open order of the customer that the body names; 409 where it is open no longer."""
+        number, customer = request.path_params["id"], (await json_object(request)).get("customer")
+        async with self._database.connection() as connection:
+            row = await orders.find(connection, number) if number < 2**63 else None
+            if row is None or not isinstance(customer, str) or row["customer"] != customer.lower():
+                raise HTTPException(404, f"this customer has no order {number}")
+            cancelled = await orders.cancel(connection, number)
+        if cancelled is None:
+            raise HTTPException(409, f"order {number} is not open any more")
+        return JSONResponse(orders.shown(cancelled))
+
     async def escrow(self, _: Request) -> Response:
         """Show the escrow contract's state; wei as strings."""
         state = await self._outside.escrow_state()
@@ -143,7 +157,9 @@ class OrdersApi:
         given = request.query_params
         body = {name: given.get(name) for name in ("sell_token", "buy_token", "sell_amount")}
         order = orders.NewOrder.parse({**body, "customer": "0x" + "0" * 40})
-        return JSONResponse(await quote(self._outside, order.sell_token, order.buy_token, order.sell_amount))
+        return JSONResponse(
+            await quote(self._outside, self._sources, order.sell_token, order.buy_token, order.sell_amount)
+        )
 
 
 def _whole(request: Request, name: str, default: int | None) -> int | None:

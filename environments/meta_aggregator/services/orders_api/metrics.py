@@ -45,8 +45,8 @@ class Metrics:
         self._seconds += seconds
         self._buckets.update(bound for bound in BUCKETS if seconds <= bound)
 
-    def render(self, pool: Mapping[str, int]) -> str:
-        """Give the exposition: requests, seconds, the connection pool's counters, this process's own CPU time."""
+    def render(self, pool: Mapping[str, int], circuits: Mapping[str, bool]) -> str:
+        """Give the exposition: requests, seconds, the connection pool's counters, open circuits, its CPU time."""
         total = sum(self._requests.values())
         lines = ["# TYPE orders_api_requests_total counter"]
         lines += [
@@ -63,4 +63,6 @@ class Metrics:
         # By the names of Prometheus' own client libraries; the start tells one replica's figures from another's.
         lines += ["# TYPE process_cpu_seconds_total counter", f"process_cpu_seconds_total {process_time():.6f}"]
         lines += ["# TYPE process_start_time_seconds gauge", f"process_start_time_seconds {self._began:.6f}"]
+        lines.append("# TYPE orders_api_circuit_open gauge")
+        lines += [f'orders_api_circuit_open{{name="{name}"}} {int(is_open)}' for name, is_open in circuits.items()]
         return "\n".join(lines) + "\n"

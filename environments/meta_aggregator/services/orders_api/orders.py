@@ -28,6 +28,17 @@ INSERT = """
 """
 
 
+CANCEL = "update orders set status = 'cancelled' where id = %s and status = 'open' returning *"
+
+NEWEST = """
+    select o.*, (select p.usd from price_ticks as p
+                 where p.token = o.sell_token and p.at <= o.created_at order by p.at desc limit 1) as usd
+    from orders as o
+    where (%(before)s::bigint is null or o.id < %(before)s) and (%(status)s::text is null or o.status = %(status)s)
+    order by o.id desc limit %(limit)s
+"""
+
+
 class Invalid(Exception):
     """An order that is not taken; `errors` has a sentence for each field that is wrong."""
 
@@ -102,6 +113,11 @@ def shown(row: DictRow) -> dict[str, Any]:
     }
 
 
+def listed(row: DictRow) -> dict[str, Any]:
+    """Give an order of a list: with what its sold token was worth when it was placed, null where nobody knows."""
+    return {**shown(row), "sell_token_usd": None if row["usd"] is None else str(row["usd"])}
+
+
 async def place(connection: Connection, key: str, order: NewOrder) -> tuple[DictRow, bool]:
     """Keep an order and give its row, with True if it is new and False if this very request was kept before.
 
@@ -126,14 +142,13 @@ async def find(connection: Connection, number: int) -> DictRow | None:
     return await cursor.fetchone()
 
 
+async def cancel(connection: Connection, number: int) -> DictRow | None:
+    """Cancel an order and give it; None if it is not open. Committed on return."""
+    cursor = await connection.execute(CANCEL, (number,))
+    return await cursor.fetchone()
+
+
 async def newest(connection: Connection, limit: int, before: int | None, status: str | None) -> list[DictRow]:
     """Give up to `limit` orders, newest first, those below the number `before`, in one status or in any."""
-    cursor = await connection.execute(
-        """
-        select * from orders
-        where (%(before)s::bigint is null or id < %(before)s) and (%(status)s::text is null or status = %(status)s)
-        order by id desc limit %(limit)s
-        """,
-        {"limit": limit, "before": before, "status": status},
-    )
+    cursor = await connection.execute(NEWEST, {"limit": limit, "before": before, "status": status})
     return await cursor.fetchall()

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+from services.orders_api.breaker import Breaker
 from services.orders_api.outside import Outside, OutsideError
 
 DECIMALS = {"ETH": 18, "WETH": 18, "USDC": 6, "USDT": 6, "DAI": 18}
-LIMIT = 1.5
-"""Seconds that each source has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The circuits of the two sources of prices."""
+
+    zeroex: Breaker = field(default_factory=lambda: Breaker("0x"))
+    coingecko: Breaker = field(default_factory=lambda: Breaker("coingecko"))
+
+    @property
+    def circuits(self) -> dict[str, bool]:
+        """Whether each circuit is open, by name."""
+        return {breaker.name: breaker.is_open for breaker in (self.zeroex, self.coingecko)}
 
 
 class NoQuote(Exception):
@@ -20,13 +34,14 @@ class NoQuote(Exception):
         self.errors = errors
 
 
-async def quote(outside: Outside, sell: str, buy: str, amount: int) -> dict[str, Any]:
+async def quote(outside: Outside, sources: Sources, sell: str, buy: str, amount: int) -> dict[str, Any]:
     """Give the amount to be bought for `amount` (smallest units) with its source; raise NoQuote without any.
 
     `source` is 0x where 0x answers, else coingecko: an estimate that nobody has promised. `degraded` names what failed.
     """
     firm, market = await asyncio.gather(
-        _attempt(_from_zeroex(outside, sell, buy, amount)), _attempt(_from_market(outside, sell, buy, amount))
+        _attempt(sources.zeroex, lambda: _from_zeroex(outside, sell, buy, amount)),
+        _attempt(sources.coingecko, lambda: _from_market(outside, sell, buy, amount)),
     )
     errors = {name: found for name, found in (("0x", firm), ("coingecko", market)) if isinstance(found, str)}
     if isinstance(firm, str) and isinstance(market, str):
@@ -42,12 +57,10 @@ async def quote(outside: Outside, sell: str, buy: str, amount: int) -> dict[str,
     }
 
 
-async def _attempt(asking: Any) -> int | str:
+async def _attempt(breaker: Breaker, ask: Callable[[], Awaitable[int]]) -> int | str:
     """Give the amount, or why there is none."""
     try:
-        return int(await asyncio.wait_for(asking, LIMIT))
-    except TimeoutError:
-        return f"no answer within {LIMIT} s"
+        return await breaker.call(ask)
     except OutsideError as error:
         return str(error)
 

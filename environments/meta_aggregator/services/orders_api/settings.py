@@ -18,6 +18,8 @@ class Settings:
     coingecko_url: str
     zeroex_api_key: str
     release: str
+    pool: int = 5
+    """The most connections to the database that one process has."""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -29,4 +31,5 @@ class Settings:
             coingecko_url=required("COINGECKO_URL").rstrip("/"),
             zeroex_api_key=os.environ.get("ZEROEX_API_KEY", ""),
             release=os.environ.get("RELEASE", ""),
+            pool=max(1, int(os.environ.get("DATABASE_POOL", "5"))),
         )
