@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -53,6 +54,8 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(_values(arguments[0]), max_size=3).map(tuple)
     if Any in arguments:
         return st.dictionaries(st.text(max_size=8), PLAIN, max_size=3)
+    if get_origin(hint) is Mapping:
+        return st.dictionaries(st.text(max_size=8), _values(arguments[1]), max_size=3)
     return st.one_of([_values(argument) for argument in arguments])
 
 
