@@ -52,10 +52,9 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
     arguments = get_args(hint)
     if Ellipsis in arguments:
         return st.lists(_values(arguments[0]), max_size=3).map(tuple)
-    if Any in arguments:
-        return st.dictionaries(st.text(max_size=8), PLAIN, max_size=3)
     if get_origin(hint) is Mapping:
-        return st.dictionaries(st.text(max_size=8), _values(arguments[1]), max_size=3)
+        values = PLAIN if Any in arguments else _values(arguments[1])
+        return st.dictionaries(st.text(max_size=8), values, max_size=3)
     return st.one_of([_values(argument) for argument in arguments])
 
 

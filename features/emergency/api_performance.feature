@@ -9,14 +9,14 @@ Feature: 3. API Performance Issues
   @recovers-by:if_the_api_is_slow_under_load
   Scenario: A slow link to the database starves the pool in a rush, and more processes end it
     Given the load "rush-hour" goes on
-    When the link "api-database" gains 75 ms of latency with 0 ms of jitter
+    When the link "api-database" gains 70 ms of latency with 0 ms of jitter
     And the responder follows "API Performance Issues"
     Then service is restored within 3 minutes
     And the step "Check API metrics" says "API: SLOW"
     And the step "Check database performance" succeeds
     And the decision "If an index is missing" is no
     And the decision "If the API is slow under load" is yes
-    And p95 of the load "rush-hour" falls below 500 ms with the step "scale it"
+    And p95 of the load "rush-hour" falls below 800 ms with the step "scale it"
     And the step "Monitor improvement" says "the API is fast again"
     And the decision "If the rush is over" is no
 
