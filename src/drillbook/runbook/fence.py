@@ -31,7 +31,7 @@ from drillbook.runbook.wording import (
 )
 
 _BASH = frozenset({"bash", "sh", "shell", "zsh", "ksh", "dash"})
-_CONSOLE = frozenset({"console", "terminal", "shell-session", "shellsession", "sh-session", "bash-session", "session"})
+CONSOLES = frozenset({"console", "terminal", "shell-session", "shellsession", "sh-session", "bash-session", "session"})
 _POWERSHELL = frozenset({"powershell", "pwsh", "ps1", "ps", "posh"})
 _DATA = re.compile(r"<[?!a-zA-Z]|[\[{]\s*(?:$|[\"{\[\d])|[+|│┌├└]|-{2,}|={2,}|HTTP/\d")
 
@@ -83,11 +83,21 @@ def _read(fence: Fence) -> Iterator[tuple[Fragment, str]]:
             yield from ((part, language) for part, _ in transcript.read(fence.text))
         else:
             yield from ((part, language) for part in powershell.split(fence.text))
-    elif language in _CONSOLE or (language in {"", *_BASH} and transcript.is_transcript(fence.text)):
-        for part, is_powershell in transcript.read(fence.text, root=language in _CONSOLE):
+    elif language in CONSOLES or (language in {"", *_BASH} and transcript.is_transcript(fence.text)):
+        for part, is_powershell in transcript.read(fence.text, root=language in CONSOLES):
             yield part, "powershell" if is_powershell else language
     elif language in _BASH or (not language and not _is_data(fence.text)):
         yield from ((part, language) for part in shell.split(fence.text))
+
+
+def shell_of(info: str, text: str) -> str:
+    """Give whose language a block's commands are in: `bash`, `powershell`, or "" for a block that holds none."""
+    language = Fence(info, text, 1).language
+    if language in _POWERSHELL:
+        return "powershell"
+    if language in CONSOLES or language in _BASH:
+        return "bash"
+    return "" if language or not text.strip() or (_is_data(text) and not transcript.is_transcript(text)) else "bash"
 
 
 def _is_data(text: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -171,9 +172,23 @@ def parse(path: Path) -> Runbook:
 
 def parse_text(text: str, file: Path) -> Runbook:
     """Read a runbook from Markdown text; `file` is what errors and reports call it."""
-    text = _normalised(text)
+    return runbook_of(read_tokens(text), file)
+
+
+def read_tokens(text: str) -> list[Token]:
+    """Give the Markdown tokens of a runbook's text; their lines are the file's."""
+    return _markdown().parse(_normalised(text))
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table")
+
+
+def runbook_of(tokens: Sequence[Token], file: Path) -> Runbook:
+    """Make the runbook of tokens that `read_tokens` gave."""
     reader = _Reader([Section(file.stem, file.stem, "", 0, 1)])
-    reader.read(MarkdownIt("commonmark").enable("table").parse(text))
+    reader.read(tokens)
     preamble, *sections = reader.sections
     if preamble.steps or preamble.targets:
         sections.insert(0, preamble)

@@ -57,6 +57,28 @@ def read(text: str, *, root: bool = False) -> tuple[tuple[Fragment, bool], ...]:
     return tuple(found)
 
 
+def masked(text: str, *, root: bool = False) -> str:
+    """Give a session's text with blanks for the prompts, and for the rows that the terminal wrote; places stay.
+
+    Rows that were typed into PowerShell are blank too. `root` as for `read`.
+    """
+    rows = text.split("\n")
+    root = root and not is_transcript(text)
+    kept = ["" if not _COMMENT.match(row) else row for row in rows]
+    row = 0
+    while row < len(rows):
+        line = _typed(rows[row], root=root)
+        if line is None:
+            row += 1
+            continue
+        typed = _entry(rows, row, line, root=root)
+        for more, command in enumerate(typed):
+            whole = rows[row + more]
+            kept[row + more] = "" if line.powershell else command.rjust(len(whole)) if whole.endswith(command) else ""
+        row += len(typed)
+    return "\n".join(kept)
+
+
 def _typed(row: str, *, root: bool) -> Line | None:
     for pattern in (_POWERSHELL, _PROMPT):
         if match := pattern.match(row):
