@@ -106,9 +106,9 @@ def test_a_hung_probe_slows_neither_itself_nor_others() -> None:
 def test_a_hung_service_is_not_buried_in_looks() -> None:
     hung = Told(name="hung", wait=60, timeout=0.4)
     sampled(hung, seconds=2.0)
-    assert 9 <= len(hung.begun) <= 16  # four at first, then two in each 0.4 s
-    later = hung.begun[5:]
-    assert all(0.15 <= second - first < 0.35 for first, second in pairwise(later)), "and those evenly spaced"
+    assert 6 <= len(hung.begun) <= 8  # four at first, then one after the other
+    later = hung.begun[4:]
+    assert all(0.4 <= second - first < 0.65 for first, second in pairwise(later))
 
 
 def test_observations_share_an_answer_only_when_four_looks_are_unanswered() -> None:

@@ -6,10 +6,10 @@ own waiting slows the rate. Whoever wants the moment of recovery sorts observati
 the first of the last good streak.
 
 While OWN_LOOKS of a probe's looks are unanswered, the next observation joins the newest of them instead of asking anew;
-once a look has gone unanswered to its end, HUNG_LOOKS suffice, evenly spaced. Otherwise a service that hangs for seconds
-would wake up to hundreds of requests of ours, and come to the living ones only after all that were given up long ago:
-four HTTPS probes saw a thawed service 250 to 350 ms late without this. The price: a service that recovers but answers
-none of the looks under way, nor breaks them off, is seen up to half a time-out late; never early.
+once a look has gone unanswered to its end, one at a time suffices. Otherwise a service that hangs for seconds would wake
+up to hundreds of requests of ours, and come to the living ones only after all that were given up long ago: four HTTPS
+probes saw a thawed service 250 to 350 ms late without this. The price: a service that recovers but does not answer the
+look under way, nor breaks it off, is seen up to a time-out late; never early.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ GRACE = 0.1
 """Seconds that a probe has, past its time-out, to say itself that it timed out."""
 OWN_LOOKS = 4
 """Looks of one probe that may be under way at once: an answer within 0.2 s at 20 looks a second is never shared."""
-HUNG_LOOKS = 2
+STUCK_LOOKS = 2
+"""Looks that outlive their time-out before the probe counts as crashed."""
 
 
 async def observe(probe: Probe, clock: Clock = SYSTEM_CLOCK, *, timeout: float | None = None) -> Observation:
@@ -81,22 +82,24 @@ class _Looks:
         return look, False
 
     def _enough(self) -> bool:
-        if not self._hung:
-            return len(self._under_way) >= OWN_LOOKS
-        newest = max(self._under_way.values())
-        return len(self._under_way) >= HUNG_LOOKS or self._clock.now() - newest < self._probe.timeout / HUNG_LOOKS
+        stuck = len(self._stuck())
+        return stuck >= STUCK_LOOKS or len(self._under_way) - stuck >= (1 if self._hung else OWN_LOOKS)
+
+    def _stuck(self) -> list[asyncio.Task[Observation]]:
+        """Give the looks that go on although their time is long up: they don't let themselves be cancelled."""
+        since = self._clock.now() - self._probe.timeout - 2 * GRACE
+        return [look for look, begun in self._under_way.items() if begun < since]
 
     def _ended(self, look: asyncio.Task[Observation]) -> None:
         del self._under_way[look]
         self._hung = not look.cancelled() and look.result().latency >= self._probe.timeout
 
     def _unanswered(self, started: float) -> Observation:
-        now, timeout = self._clock.now(), self._probe.timeout
-        stuck = [look for look, begun in self._under_way.items() if now - begun > timeout + 2 * GRACE]
-        error = timed_out(timeout)
-        if len(stuck) >= HUNG_LOOKS:
-            error = f"{len(stuck)} looks have outlived their time-out of {timeout} s: the probe can look no more"
-        return Observation(self._probe.name, False, started, now, error, crashed=len(stuck) >= HUNG_LOOKS)
+        timeout, stuck = self._probe.timeout, len(self._stuck())
+        error, crashed = timed_out(timeout), stuck >= STUCK_LOOKS
+        if crashed:
+            error = f"{stuck} looks have outlived their time-out of {timeout} s: the probe can look no more"
+        return Observation(self._probe.name, False, started, self._clock.now(), error, crashed)
 
 
 class Sampler:
