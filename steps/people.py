@@ -3,61 +3,17 @@
 from __future__ import annotations
 
 import json
-import smtplib
-from email.message import EmailMessage
 from typing import Any
 
-import httpx
-
-from drillbook.clock import wait_until
-from drillbook.errors import EnvironmentFailed
 from drillbook.responder.registry import decision, manual
 from drillbook.responder.situation import Situation
-
-SLACK = "https://slack.com/api/chat.postMessage"
-PHONE = "https://phone.metaaggregator.com/calls"
-STATUS_PAGE = "https://status.metaaggregator.com/api/v1/incidents"
-MAIL = "mail.metaaggregator.com"
-SECONDS = 5.0
-RINGS_FOR = 3.0
-"""Seconds of our time that a call may ring; people's time runs faster here (CLOCK_FACTOR in environment.yaml)."""
-
-
-def post(url: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
-    """Post JSON as a person's tool does; EnvironmentFailed if it was not taken."""
-    try:
-        answer = httpx.post(url, json=body, headers=headers, timeout=SECONDS)
-    except httpx.HTTPError as error:
-        raise EnvironmentFailed(f"{url} did not answer: {error}") from error
-    if answer.is_error:
-        raise EnvironmentFailed(f"{url} answered {answer.status_code}: {answer.text[:200]}")
-    taken: dict[str, Any] = answer.json()
-    return taken
+from steps._reaching import STATUS_PAGE, call, post, post_to_slack, send_mail
 
 
 @manual("Send Slack message to #emergency-response")
 def alert_team(_: Situation) -> str:
     """Tell the team, before anything is touched."""
-    body = {"channel": "#emergency-response", "text": "Service is down. Following the runbook: System Down."}
-    told = post(SLACK, body, Authorization="Bearer xoxb-drill")
-    if not told.get("ok"):
-        raise EnvironmentFailed(f"Slack refused the message: {told.get('error')}")
-    return "told #emergency-response"
-
-
-def call(situation: Situation, contact: str, message: str) -> str:
-    """Ring a contact until they acknowledge; EnvironmentFailed if they don't."""
-    person = situation.environment.topology.people.contacts[contact]
-    placed = post(PHONE, {"to": person.phone, "message": message})
-
-    def answered() -> dict[str, Any] | None:
-        state: dict[str, Any] = httpx.get(f"{PHONE}/{placed['id']}", timeout=SECONDS).json()
-        return state if state["status"] != "ringing" else None
-
-    state = wait_until(answered, RINGS_FOR, interval=0.02)
-    if not state or state["status"] != "acknowledged":
-        raise EnvironmentFailed(f"{person.name} ({person.phone}) did not acknowledge")
-    return f"{person.name} acknowledged after {state['waited']:.0f} s of their time"
+    return post_to_slack("#emergency-response", "Service is down. Following the runbook: System Down.")
 
 
 @manual("Call primary on-call")
@@ -137,10 +93,5 @@ def update_status_page(situation: Situation) -> str:
 @manual("Send customer communication")
 def mail_customers(_: Situation) -> str:
     """Write to the customers' list."""
-    message = EmailMessage()
-    message["From"], message["To"] = "operations@metaaggregator.com", "customers@metaaggregator.com"
-    message["Subject"] = "Service interruption"
-    message.set_content("We had an interruption of service. No order that was confirmed is lost.")
-    with smtplib.SMTP(MAIL, 25, timeout=SECONDS) as server:
-        server.send_message(message)
-    return "mailed customers@metaaggregator.com"
+    words = "We had an interruption of service. No order that was confirmed is lost."
+    return send_mail("customers@metaaggregator.com", "Service interruption", words)

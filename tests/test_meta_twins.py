@@ -49,6 +49,12 @@ def slack(certificates: Certificates) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
+def discord(certificates: Certificates) -> Iterator[Service]:
+    with running("discord", certificates, environment={"DISCORD_WEBHOOK_TOKEN": "a-token"}) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
 def mail(certificates: Certificates) -> Iterator[Service]:
     with running("mail", certificates, ports=("smtp", "http")) as service:
         yield service
@@ -69,7 +75,7 @@ def status_page(certificates: Certificates) -> Iterator[Service]:
 @pytest.fixture(autouse=True)
 def healed(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    for name in {"zeroex", "coingecko", "slack", "mail", "phone", "status_page"} & set(request.fixturenames):
+    for name in {"zeroex", "coingecko", "slack", "discord", "mail", "phone", "status_page"} & set(request.fixturenames):
         client = request.getfixturevalue(name).client
         client.delete("/behaviour")
         client.delete("/inbox")
@@ -182,6 +188,34 @@ def test_slack_webhook_answers_in_words(slack: Service) -> None:
     unknown = slack.client.post("/services/T0/B0/short", json={"text": "hello"})
     assert (unknown.status_code, unknown.text) == (404, "no_service")
     assert [message["text"] for message in slack.client.get("/inbox").json()] == ["hello", "form"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status", "code"),
+    [
+        ("1170000000000000001/a-token", "A bug", 204, None),
+        ("1170000000000000001/a-token?wait=true", "A bug", 200, None),
+        ("1170000000000000002/a-token", "A bug", 404, 10015),
+        ("1170000000000000001/another", "A bug", 401, 50027),
+        ("1170000000000000001/a-token", " ", 400, 50006),
+        ("1170000000000000001/a-token", "x" * 2001, 400, 50035),
+    ],
+)
+def test_discord_takes_what_its_webhook_takes(
+    discord: Service, path: str, content: str, status: int, code: int | None
+) -> None:
+    answer = discord.client.post(f"/api/webhooks/{path}", json={"content": content})
+    assert answer.status_code == status
+    assert code is None or answer.json()["code"] == code
+    arrived = [(one["recipient"], one["text"]) for one in discord.client.get("/inbox").json()]
+    assert arrived == ([("@joeri_dev", content)] if code is None else [])
+
+
+def test_discord_says_how_long_to_wait(discord: Service) -> None:
+    discord.client.put("/behaviour", json={"mode": "rate-limited"})
+    answer = discord.client.post("/api/webhooks/1170000000000000001/a-token", json={"content": "A bug"})
+    assert (answer.status_code, answer.json()["retry_after"]) == (429, 60.0)
+    assert discord.client.get("/inbox").json() == []
 
 
 def test_deleting_the_inbox_empties_it_and_heals(slack: Service) -> None:

@@ -244,7 +244,13 @@ def test_a_sound_file_loads_with_its_values_read(folder: Path) -> None:
 
 def test_the_suites_own_environment_holds_together() -> None:
     topology = load(Path(__file__).parent.parent / "environments" / "meta_aggregator" / "environment.yaml")
-    assert topology.inboxes == {"slack": "slack", "smtp": "mail", "phone": "phone", "status": "status-page"}
+    assert topology.inboxes == {
+        "slack": "slack",
+        "discord": "discord",
+        "smtp": "mail",
+        "phone": "phone",
+        "status": "status-page",
+    }
     assert list(topology.apps) == ["orders-api", "frontend"]
 
 

@@ -141,8 +141,8 @@ def test_reference_values_cover_links_people_secrets_and_state() -> None:
         "s3 127.0.3.1:5432 127.0.3.1 5432 /state"
     )
     assert json.loads(values["people.contacts"]) == {
-        "primary": contact | {"acknowledges_after": 60.0, "email": None},
-        "away": contact | {"acknowledges_after": None, "email": None},
+        "primary": contact | {"acknowledges_after": 60.0, "passed_over_after": 300.0, "email": None},
+        "away": contact | {"acknowledges_after": None, "passed_over_after": 300.0, "email": None},
     }
 
 

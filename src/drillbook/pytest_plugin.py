@@ -32,7 +32,7 @@ INTERRUPTED = pytest.StashKey[int | None]()
 OUTCOME = "drillbook-outcome"
 SIGTERM_CODE, CTRL_C_CODE = 128 + signal.SIGTERM, 128 + signal.SIGINT
 REFUSALS = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED)
-PHRASES = tuple(f"drillbook.gherkin.{name}" for name in ("situation", "faults", "loads", "outcomes"))
+PHRASES = tuple(f"drillbook.gherkin.{name}" for name in ("situation", "faults", "loads", "people", "outcomes"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -84,6 +84,11 @@ class Phone(Twin):
         super().configure(rest)
         self.contacts, self.clock_factor = contacts, factor
 
+    def shown_behaviour(self) -> dict[str, Any]:
+        """Give the behaviour with everybody's way of picking up."""
+        after = {phone: contact.acknowledges_after for phone, contact in self.contacts.items()}
+        return {**super().shown_behaviour(), "acknowledges_after": after, "clock_factor": self.clock_factor}
+
     def reset(self) -> None:
         """Forget all calls; people are as configured at start."""
         super().reset()
@@ -100,9 +105,12 @@ class Phone(Twin):
 
     def _shown(self, call: Call, status: str) -> dict[str, Any]:
         waited = (monotonic() - call.placed) * self.clock_factor
+        after = self.contacts[call.to].acknowledges_after
         shown = asdict(call)
         del shown["placed"]
-        return {**shown, "status": status, "waited": round(waited, 3)}
+        if status == "acknowledged" and after is not None:
+            waited = after
+        return {**shown, "status": status, "waited": round(waited, 3), "clock_factor": self.clock_factor}
 
     async def place(self, request: Request) -> Response:
         """Call somebody: {"to", "message"} -> 201; 404 for a number that nobody has."""

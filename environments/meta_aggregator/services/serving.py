@@ -191,6 +191,10 @@ class Twin:
         """Take a new behaviour; raise ValueError naming what is wrong."""
         self.behaviour = Behaviour.parse(values)
 
+    def shown_behaviour(self) -> dict[str, Any]:
+        """Give the behaviour in the form that `configure` takes."""
+        return asdict(self.behaviour)
+
     def reset(self) -> None:
         """Return to the state after start."""
         self.behaviour = Behaviour()
@@ -231,7 +235,7 @@ class Twin:
                 self.configure({})
         except (ValueError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 422)
-        return JSONResponse(asdict(self.behaviour))
+        return JSONResponse(self.shown_behaviour())
 
 
 async def _ok(_: Request) -> Response:

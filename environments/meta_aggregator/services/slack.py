@@ -71,6 +71,10 @@ class Slack(Twin):
         message = {"type": "message", "subtype": "bot_message", "text": text, "bot_id": "B19LU7CSY", "ts": stamp}
         return JSONResponse({"ok": True, "channel": channel, "ts": stamp, "message": message})
 
+    async def test(self, _: Request) -> Response:
+        """Serve https://api.slack.com/methods/api.test, which needs no token."""
+        return JSONResponse({"ok": True})
+
     async def webhook(self, request: Request) -> Response:
         """Serve https://api.slack.com/messaging/webhooks: answers are plain words."""
         if not WEBHOOK.fullmatch(request.path_params["path"]):
@@ -90,6 +94,7 @@ if __name__ == "__main__":
     slack = Slack()
     routes = [
         Route("/api/chat.postMessage", slack.post_message, methods=["POST"]),
+        Route("/api/api.test", slack.test, methods=["GET", "POST"]),
         Route("/services/{path:path}", slack.webhook, methods=["POST"]),
     ]
     serve(Listener(slack.application(routes)))

@@ -34,6 +34,7 @@ from drillbook.journal import (
     SteadyStateChecked,
     Timeline,
 )
+from drillbook.pager import Pager
 from drillbook.probes.base import Observation
 from drillbook.probes.sampler import Sampler
 from drillbook.probes.steady import steady
@@ -237,6 +238,12 @@ class Drill:
             self.journal.write(JudgeCrashed(traceback.format_exc()))
             outcome, detail, events = Outcome.UNKNOWN, f"it could not be checked: {error}", ()
         self.journal.write(CheckMade(text, outcome, detail, tuple(events), sensor))
+
+    def hasten_people(self, factor: float) -> None:
+        """Let people's time run `factor` times as fast in this drill, and say so in its report."""
+        with Pager.of(self.environment) as pager:
+            pager.behave(clock_factor=factor)
+        self.note(f"people's time runs {factor:g} times as fast as the drill's")
 
     def note(self, text: str, **details: object) -> None:
         """Put a fact on the timeline."""

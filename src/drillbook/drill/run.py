@@ -150,6 +150,7 @@ class Run:
             "service": list(self.topology.services),
             "channel": list(self.topology.inboxes),
             "load": list(self.topology.loads),
+            "contact": list(self.topology.people.contacts),
         }
         if parameter == "section":
             try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from drillbook.journal import CommandEnded, CommandStarted, DecisionTaken, Event, StepEnded, StepStarted
+from dataclasses import asdict
+
+from drillbook.journal import CommandEnded, CommandStarted, DecisionTaken, Event, PersonCalled, StepEnded, StepStarted
 from drillbook.responder import report
 from drillbook.runbook.model import Section
 
@@ -20,6 +22,8 @@ def tell(section: Section, told: report.Notification) -> Event:
             return _command(told)
         case report.DecisionTaken():
             return DecisionTaken(told.step.title, told.taken, told.reason, told.at)
+        case report.PersonCalled():
+            return PersonCalled(told.step.title, **asdict(told.answer))
         case report.StepFinished():
             return _step(section, told)
 

@@ -22,7 +22,13 @@ class Phrase:
 
 def phrases() -> list[Phrase]:
     """Give the phrases of every module that has been imported, the engine's own always, sorted by module and line."""
-    from drillbook.gherkin import faults, loads, outcomes, situation  # noqa: F401 - importing makes their phrases known
+    from drillbook.gherkin import (  # noqa: F401 - importing makes their phrases known
+        faults,
+        loads,
+        outcomes,
+        people,
+        situation,
+    )
 
     contexts = {
         id(context.step_func) + hash(_text(context)): context for context in step_function_context_registry.values()

@@ -223,6 +223,25 @@ class DecisionTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonCalled:
+    """A person on call was called from `at` to `finished`, and acknowledged or was passed over.
+
+    `waited` are seconds of people's time until then; it runs `factor` times as fast as the drill's.
+    """
+
+    step: str
+    contact: str
+    name: str
+    number: str
+    message: str
+    at: float
+    finished: float
+    waited: float
+    acknowledged: bool
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepEnded:
     """A step ended: done, skipped, omitted, unbound or failed; `allowed` are the seconds granted to people for it."""
 
@@ -330,6 +349,7 @@ Event = (
     | CommandStarted
     | CommandEnded
     | DecisionTaken
+    | PersonCalled
     | StepEnded
     | ObjectiveSet
     | InvariantChecked

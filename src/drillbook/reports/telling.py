@@ -25,6 +25,7 @@ from drillbook.journal.events import (
     Note,
     ObjectiveSet,
     Observed,
+    PersonCalled,
     Record,
     RequestEnded,
     RunFinished,
@@ -72,7 +73,7 @@ def moment(record: Record) -> float:
     match record.event:
         case FaultInjected(at=at) | FaultHealed(at=at) | StepStarted(at=at) | CommandStarted(at=at):
             return at
-        case DecisionTaken(at=at) | LoadStarted(at=at):
+        case DecisionTaken(at=at) | LoadStarted(at=at) | PersonCalled(finished=at):
             return at
         case Observed(finished=at) | RequestEnded(finished=at) | CommandEnded(finished=at) | StepEnded(finished=at):
             return at
@@ -128,6 +129,8 @@ def tell(event: Event) -> str:  # noqa: PLR0911, PLR0912 - one line for each kin
             return _command(event)
         case DecisionTaken():
             return _joined(f"decision at {event.step}: {'yes' if event.taken else 'no'}", event.reason)
+        case PersonCalled():
+            return _person(event)
         case StepEnded():
             allowed = f", {seconds(event.allowed)} s allowed" if event.allowed else ""
             return _joined(f"step {event.outcome}{allowed}: {event.title}", event.detail)
@@ -172,6 +175,15 @@ def _command(event: CommandEnded) -> str:
         how = f"exit {event.exit_code}"
     took = f"after {seconds(event.finished - event.started)} s"
     return _joined(f"{how} {took}, line {event.line}: {_one_line(event.text)}", event.note)
+
+
+def _person(event: PersonCalled) -> str:
+    """Say who was called, what they did, and on whose clock."""
+    how = "acknowledged" if event.acknowledged else "passed over"
+    took = f"after {seconds(round(event.waited, 1))} s"
+    if event.factor != 1:
+        took += f" of people's time, which runs {event.factor:g} times as fast"
+    return f"called {event.name} ({event.number}): {how} {took}"
 
 
 def _parameters(event: FaultInjected) -> str:

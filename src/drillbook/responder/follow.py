@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from drillbook.backends.base import Environment
 from drillbook.clock import SYSTEM_CLOCK, Clock
 from drillbook.errors import DrillbookError, Unbound, UsageError
+from drillbook.responder.calls import Answer, call_person
 from drillbook.responder.registry import Performer, Registry
 from drillbook.responder.report import (
     CommandFinished,
@@ -22,6 +23,7 @@ from drillbook.responder.report import (
     DecisionTaken,
     Listener,
     Notification,
+    PersonCalled,
     Response,
     StepFinished,
     StepOutcome,
@@ -84,6 +86,7 @@ class _Passage:
     section: Section
     steps: list[StepFinished] = field(default_factory=list)
     commands: list[CommandFinished] = field(default_factory=list)
+    called: list[Answer] = field(default_factory=list)
 
     def take(self, step: Step) -> None:
         """Perform one step and tell how it ended, even if its function raises what we don't know."""
@@ -156,8 +159,15 @@ class _Passage:
         def perform(text: str, deadline: float | None) -> CommandResult:
             return self._run(step, Command(text, step.line, "bash"), deadline).result
 
+        def ring(contact: str, message: str) -> Answer:
+            answer = call_person(responder.environment, contact, message, responder.clock)
+            self.called.append(answer)
+            self._tell(PersonCalled(step, answer))
+            return answer
+
         responder = self.responder
-        situation = Situation(responder.environment, self.section, step, responder.clock, self.commands, perform)
+        known = (self.commands, perform, self.steps, self.called, ring)
+        situation = Situation(responder.environment, self.section, step, responder.clock, *known)
         said = performer.function(situation)
         if inspect.isawaitable(said):
             raise UsageError("a step's function gave something to await: nothing was done", at=performer.at)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from drillbook.responder.calls import Answer
 from drillbook.runbook.model import Command, Step
 
 
@@ -88,6 +89,14 @@ class DecisionTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonCalled:
+    """A person on call was called in a step, and acknowledged or was passed over."""
+
+    step: Step
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step ended. `detail` is what was found or done, or why it was not; `allowed` is 0 for an omitted step."""
 
@@ -100,7 +109,7 @@ class StepFinished:
     detail: str = ""
 
 
-Notification = StepStarted | CommandStarted | CommandFinished | DecisionTaken | StepFinished
+Notification = StepStarted | CommandStarted | CommandFinished | DecisionTaken | PersonCalled | StepFinished
 Listener = Callable[[Notification], None]
 
 

@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from drillbook.backends.base import Environment
 from drillbook.clock import Clock
 from drillbook.errors import UsageError
-from drillbook.responder.report import CommandFinished, CommandResult
+from drillbook.responder.calls import Answer
+from drillbook.responder.report import CommandFinished, CommandResult, StepFinished, StepOutcome
 from drillbook.runbook.model import Section, Step
 
 
@@ -28,12 +29,30 @@ class Situation:
     finished: Sequence[CommandFinished]
     """Every command finished so far in this section, in order."""
     perform: Callable[[str, float | None], CommandResult]
+    ended: Sequence[StepFinished]
+    """Every step that has ended so far in this section, in order."""
+    called: Sequence[Answer]
+    """Everybody called so far in this section, in order."""
+    ring: Callable[[str, str], Answer]
 
     def run(self, command: str, deadline: float | None = None) -> CommandResult:
         """Run a further command in the runbook's own shell; `deadline` in seconds, else what the environment file
         says.
         """
         return self.perform(command, deadline)
+
+    def call(self, contact: str, message: str) -> Answer:
+        """Call a person on call, by their short name in the environment file, and wait as long as they are granted."""
+        return self.ring(contact, message)
+
+    def done(self, text: str) -> bool:
+        """Tell whether every earlier step whose title contains `text`, case ignored, was taken and done."""
+        found = [one for one in self.ended if text.casefold() in one.step.title.casefold()]
+        return bool(found) and all(one.outcome is StepOutcome.DONE for one in found)
+
+    def acknowledged(self, contact: str) -> bool:
+        """Tell whether somebody who was called so far in this section has acknowledged."""
+        return any(one.acknowledged for one in self.called if one.contact == contact)
 
     def result_of(self, text: str) -> list[CommandResult]:
         """Give the results so far of the commands that contain `text`, or whose step's title does; case ignored.

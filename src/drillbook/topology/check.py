@@ -48,6 +48,9 @@ def check(topology: Topology) -> Iterator[Problem]:
     if topology.workload and topology.workload.stored:
         path = ("workload", "stored", "service")
         yield from _of_kind(topology, path, topology.workload.stored.service, PostgresService, "postgres")
+    if topology.people.pager:
+        url = topology.people.pager
+        yield from _name(topology, ("people", "pager"), urlsplit(url).hostname or "", _url_port(url))
     yield from _bindings(topology)
     yield from check_loads(topology, module_file)
     yield from _modules(topology)

@@ -33,6 +33,7 @@ from drillbook.topology.values import (
     Rate,
     RecoveryTime,
     ServiceName,
+    Url,
     Variable,
     expected,
 )
@@ -185,6 +186,10 @@ class People(Model):
     """Who is called, and what time their acts take."""
 
     contacts: Mapping[Label, Contact] = Field(default={}, description="Whom the runbook calls, by a short name.")
+    pager: Maybe[Url] = Field(
+        default=None,
+        description="Where calls to them are placed: POST {to, message}, GET /ID; see drillbook/pager.py.",
+    )
     allowed: tuple[AllowedTime, ...] = Field(
         default=(), description="Time granted for steps; the first that matches counts."
     )
@@ -194,9 +199,9 @@ class People(Model):
         return next((allowed.time for allowed in self.allowed if allowed.matches(step)), 0.0)
 
     def contacts_json(self) -> str:
-        """Give what ${people.contacts} stands for: JSON, `{name: {name, phone, role, email, acknowledges_after}}`.
+        """Give what ${people.contacts} stands for: JSON, `{name: {name, phone, role, email, acknowledges_after, …}}`.
 
-        `acknowledges_after` is in seconds, null for never; `email` is null where there is none.
+        `acknowledges_after` and `passed_over_after` are in seconds, null for never; `email` is null where there is none.
         """
         return json.dumps({name: contact.model_dump() for name, contact in self.contacts.items()})
 

@@ -183,3 +183,6 @@ class Contact(Model):
     acknowledges_after: DurationOrNever = Field(
         description="How long they take to acknowledge a call, such as 40s, or never."
     )
+    passed_over_after: Duration = Field(
+        default=300.0, description="How long a call waits for them before the next in the path is called; default 5m."
+    )
