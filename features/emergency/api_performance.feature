@@ -57,3 +57,18 @@ Feature: 3. API Performance Issues
     And the step "If the rush is over" succeeds
     And "orders-api" has 2 processes
     And the load "rush-hour" keeps its thresholds
+
+  @recovers-by:if_the_api_is_slow_under_load
+  Scenario: A cluster without room for more processes leaves them pending, and says so
+    Given the load "rush-hour" goes on
+    When the cluster has room for 3 processes only
+    And the link "api-database" gains 70 ms of latency with 0 ms of jitter
+    And the responder takes the steps "Check API metrics", "If the API is slow under load", "Monitor improvement" of "API Performance Issues"
+    Then the decision "If the API is slow under load" is yes
+    And the step "If the API is slow under load" fails
+    And the step "If the API is slow under load" says "Pending"
+    And the step "If the API is slow under load" says "Too many pods"
+    And "orders-api" has 2 processes
+    And the step "Monitor improvement" fails
+    And the step "Monitor improvement" says "the API is NOT faster"
+    And the load "rush-hour" fails its threshold "p95"

@@ -6,6 +6,8 @@ from pytest_bdd import parsers, when
 
 from drillbook.drill import Drill
 from drillbook.faults.bad_release import BadRelease
+from drillbook.faults.changed_release import ChangedRelease
+from drillbook.faults.cluster_full import ClusterFull
 from drillbook.faults.external_api import ExternalApi
 from drillbook.faults.index_dropped import IndexDropped
 from drillbook.faults.link_bandwidth import LinkBandwidth
@@ -34,6 +36,18 @@ def two_bad_releases(drill: Drill, app: str, defect: str) -> None:
     """Make two defective releases live one after the other, so that the one before is broken too."""
     plural = {"answer 500": "answers-500", "hang": "hangs", "exit": "exits"}
     drill.inject(BadRelease(app, plural[defect], previous_too=True))
+
+
+@when(parsers.re(r'a release of "(?P<app>[^"]+)" with (?P<setting>[A-Z_][A-Z0-9_]*)=(?P<value>\S*) goes live'))
+def changed_release(drill: Drill, app: str, setting: str, value: str) -> None:
+    """Release an app's same code with another value of one of its variables."""
+    drill.inject(ChangedRelease(app, setting, value))
+
+
+@when(parsers.parse("the cluster has room for {room:d} processes only"))
+def cluster_full(drill: Drill, room: int) -> None:
+    """Leave the cluster so little room; who runs stays, further processes are Pending."""
+    drill.inject(ClusterFull(room))
 
 
 @when(parsers.parse('every process of "{service}" is killed'))

@@ -14,11 +14,11 @@ from starlette.routing import Route
 from drillbook.clock import rfc3339
 from drillbook.errors import DrillbookError
 from drillbook.platform.app import App, NotHealthy, Superseded
+from drillbook.platform.config import MOST_REPLICAS
 from drillbook.platform.platform import Platform, UnknownApp
 from drillbook.platform.releases import Defect, UnknownRelease
 
 STATUS: dict[type[DrillbookError], int] = {UnknownApp: 404, UnknownRelease: 404, NotHealthy: 409, Superseded: 409}
-MOST_REPLICAS = 50
 
 
 class BadRequest(DrillbookError):
@@ -38,6 +38,11 @@ def admin_api(platform: Platform) -> Starlette:
         await platform.reset()
         return JSONResponse({"status": "ok"})
 
+    async def capacity(request: Request) -> Response:
+        if request.method == "PUT":
+            platform.places.resize(_integer((await _body(request)).get("processes"), "processes"))
+        return JSONResponse({"processes": platform.places.room})
+
     def act(action: Callable[[App, dict[str, Any]], Awaitable[Response | None]]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             app = platform.app(request.path_params["app"])
@@ -54,6 +59,7 @@ def admin_api(platform: Platform) -> Starlette:
             Route("/apps/{app}/rollback", act(_rollback), methods=["POST"]),
             Route("/apps/{app}/scale", act(_scale), methods=["POST"]),
             Route("/apps/{app}/restart", act(_restart), methods=["POST"]),
+            Route("/capacity", capacity, methods=["GET", "PUT"]),
             Route("/reset", reset, methods=["POST"]),
         ],
         exception_handlers={DrillbookError: _failed},
@@ -70,7 +76,14 @@ def describe(app: App) -> dict[str, Any]:
         "deployment": app.config.deployment,
         "project": app.config.project,
         "releases": [
-            {"number": r.number, "created": rfc3339(r.created), "defect": r.defect, "url": r.url, "id": r.id}
+            {
+                "number": r.number,
+                "created": rfc3339(r.created),
+                "defect": r.defect,
+                "settings": dict(r.settings),
+                "url": r.url,
+                "id": r.id,
+            }
             for r in app.shelf.releases
         ],
         "instances": [
@@ -96,7 +109,10 @@ async def _release(app: App, body: dict[str, Any]) -> Response:
         defect = Defect(word) if word is not None else None
     except ValueError:
         raise BadRequest(f"no defect is called {word!r}", mend=f"choose one of {', '.join(Defect)}") from None
-    number = await app.release(defect, gate=body.get("gate") is True)
+    settings = body.get("settings") or {}
+    if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
+        raise BadRequest(f"settings is {settings!r}", mend="give variables as strings")
+    number = await app.release(defect, gate=body.get("gate") is True, settings=settings)
     return JSONResponse({"number": number}, status_code=201)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Protocol
 
 from drillbook.clock import SYSTEM_CLOCK, rfc3339
@@ -19,6 +20,7 @@ from drillbook.platform.config import AppConfig
 from drillbook.platform.health import Health
 from drillbook.platform.instance import Instance, State
 from drillbook.platform.launcher import Launcher
+from drillbook.platform.places import Places
 from drillbook.platform.releases import FIRST_RELEASES, Defect, Release, Shelf, UnknownRelease
 from drillbook.platform.router import Listener
 
@@ -74,8 +76,11 @@ class Listening(Protocol):
 class App:
     """One app: shelf, fleets, router."""
 
-    def __init__(self, config: AppConfig, shelf: Shelf, launcher: Launcher, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: AppConfig, shelf: Shelf, launcher: Launcher, environment: Mapping[str, str], places: Places
+    ) -> None:
         self.config = config
+        self._places = places
         self.shelf = shelf
         self.replicas = config.replicas
         self.rolling: Fleet | None = None
@@ -144,7 +149,7 @@ class App:
         groups = (
             [i for i in self.live.instances if i.state is State.READY],
             [i for i in self.rolling.instances if i.state is State.READY] if self.rolling else [],
-            [i for i in self.live.instances if i.state is not State.EXITED and _answers(i)],
+            [i for i in self.live.instances if i.state not in (State.PENDING, State.EXITED) and _answers(i)],
         )
         for group in groups:
             if fresh := [instance for instance in group if instance not in tried]:
@@ -170,9 +175,12 @@ class App:
             logs = ", ".join(str(i.log) for i in self.live.instances if i.state is not State.READY)
             raise EnvironmentFailed(f"{self.config.name} did not become ready", mend=f"read {logs}") from error
 
-    async def release(self, defect: Defect | None, *, gate: bool) -> int:
-        """Make a new release and bring it live; give its number. Raises NotHealthy when the gate holds it back."""
-        release = self.shelf.create(defect)
+    async def release(self, defect: Defect | None, *, gate: bool, settings: Mapping[str, str] | None = None) -> int:
+        """Make a new release and bring it live; give its number. Raises NotHealthy when the gate holds it back.
+
+        `settings` are variables that this release has otherwise than those before.
+        """
+        release = self.shelf.create(defect, settings)
         await self.roll(self.template(release.number), Until.HEALTHY if gate else Until.SHOWN)
         return release.number
 
@@ -204,8 +212,9 @@ class App:
         self._notify()
 
     async def settle(self) -> None:
-        """Wait until every instance has shown what it is."""
-        await asyncio.gather(*(instance.evidence.wait() for instance in self.instances))
+        """Wait until every instance that has a place in the cluster has shown what it is."""
+        placed = [instance for instance in self.instances if instance.state is not State.PENDING]
+        await asyncio.gather(*(instance.evidence.wait() for instance in placed))
 
     async def roll(self, template: Template, until: Until) -> None:
         """Bring a template live. Raises NotHealthy, or Superseded by a later call."""
@@ -340,8 +349,19 @@ class App:
             assert fleet.release
             instance = Instance(self.config, fleet.release, self._environment)
             fleet.instances.append(instance)
-            instance.start(self._launcher, self._notify)
-            self._note(f"{instance.name} starts; its output is in {instance.log.name}")
+            self._places.ask(instance, partial(self._start, instance))
+            if instance.state is State.PENDING:
+                self._note(f"{instance.name} finds no room in the cluster and waits")
+
+    def _start(self, instance: Instance) -> None:
+        instance.start(self._launcher, partial(self._changed, instance))
+        self._note(f"{instance.name} starts; its output is in {instance.log.name}")
+        self._notify()
+
+    def _changed(self, instance: Instance) -> None:
+        if instance.state is State.EXITED:
+            self._places.leave(instance)
+        self._notify()
 
     def _retire(self, fleet: Fleet, instances: list[Instance]) -> None:
         for instance in instances:
@@ -351,6 +371,7 @@ class App:
 
     async def _drain(self, instance: Instance) -> None:
         await instance.retire()
+        self._places.leave(instance)
         self.retiring.pop(instance, None)
         self._used.pop(instance, None)
         self._note(f"{instance.name} has ended with status {instance.exit_status}")
@@ -380,9 +401,12 @@ class App:
             fleet.instances.remove(instance)
         self._fill(fleet)
         await asyncio.gather(*(instance.stop() for instance in instances))
+        for instance in instances:
+            self._places.leave(instance)
 
     async def _stop_now(self, instance: Instance) -> None:
         await instance.stop(RESET_GRACE)
+        self._places.leave(instance)
         self.retiring.pop(instance, None)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,25 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A numbered release; `defect` is answers-500, hangs or exits for a bad one; `created` is RFC 3339."""
+    """A numbered release; `defect` is answers-500, hangs or exits for a bad one; `created` is RFC 3339.
+
+    `settings` are variables that it has otherwise than the releases before it.
+    """
 
     number: int
     created: str
     defect: str | None
     url: str
     id: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A process of an app; `state` is starting, ready, unready or exited; `ports` are its own, behind the router."""
+    """A process of an app; `ports` are its own, behind the router.
+
+    `state` is pending (the cluster has no room for it), starting, ready, unready or exited.
+    """
 
     name: str
     release: int
@@ -73,9 +80,20 @@ class PlatformClient:
         """Give one app."""
         return _app(self._call("GET", f"/apps/{name}"))
 
-    def release(self, app: str, defect: str | None = None, *, gate: bool = False) -> int:
-        """Make a new release live (with `gate` only if it is healthy) and give its number."""
-        return int(self._call("POST", f"/apps/{app}/releases", {"defect": defect, "gate": gate})["number"])
+    def release(
+        self, app: str, defect: str | None = None, *, gate: bool = False, settings: Mapping[str, str] | None = None
+    ) -> int:
+        """Make a new release live (with `gate` only if it is healthy), with other settings if need be; give its number."""
+        body = {"defect": defect, "gate": gate, "settings": dict(settings or {})}
+        return int(self._call("POST", f"/apps/{app}/releases", body)["number"])
+
+    def capacity(self) -> int:
+        """Give how many processes of all apps the cluster has room for."""
+        return int(self._call("GET", "/capacity")["processes"])
+
+    def set_capacity(self, processes: int) -> None:
+        """Give the cluster another room; nobody who runs loses their place."""
+        self._call("PUT", "/capacity", {"processes": processes})
 
     def rollback(self, app: str, release: int | None = None) -> App:
         """Go back to a release, by default the previous one."""

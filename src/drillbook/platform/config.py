@@ -10,6 +10,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from drillbook.errors import Location, UsageError
 
+MOST_REPLICAS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -74,6 +76,8 @@ class PlatformConfig:
     kubernetes: KubernetesEndpoint
     tls: TlsFiles
     apps: tuple[AppConfig, ...]
+    capacity: int = MOST_REPLICAS
+    """How many processes of all apps the cluster has room for."""
 
 
 def load_config(file: Path) -> PlatformConfig:

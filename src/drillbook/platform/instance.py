@@ -38,8 +38,9 @@ _ports = itertools.count(random.randrange(18000, 26000))
 
 
 class State(StrEnum):
-    """What an instance is doing."""
+    """What an instance is doing; pending: the cluster has no room for it yet."""
 
+    PENDING = "pending"
     STARTING = "starting"
     READY = "ready"
     UNREADY = "unready"
@@ -56,7 +57,7 @@ class Instance:
         self.ports = {name: Endpoint(public.host, _free_port(public.host)) for name, public in app.ports.items()}
         self.created = SYSTEM_CLOCK.wall()
         self.log = app.log.with_name(f"{app.log.stem}-{release.number}-{self.suffix}.log")
-        self.state = State.STARTING
+        self.state = State.PENDING
         self.health = Health.REFUSED
         self.been_ready = False
         self.retiring = False
@@ -68,6 +69,7 @@ class Instance:
         self.exited = asyncio.Event()
         self._app = app
         self._environment = environment
+        self._changed: Callable[[], None] = lambda: None
         self._running: Running | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -79,10 +81,14 @@ class Instance:
     def start(self, launcher: Launcher, changed: Callable[[], None]) -> None:
         """Start the process and watch it until it ends."""
         self._changed = changed
+        self.state = State.STARTING
         self._task = asyncio.get_running_loop().create_task(self._live(launcher), name=self.name)
 
     async def stop(self, grace: float = STOP_GRACE) -> None:
         """End the process: SIGTERM (and SIGCONT, in case it is frozen), SIGKILL `grace` seconds later."""
+        if self.state is State.PENDING:
+            self.exited.set()
+            self._become(State.EXITED)
         while self._running is None and not self.exited.is_set():
             await asyncio.sleep(0.005)  # launched a moment ago
         if self._running is None or self.exited.is_set():
@@ -159,6 +165,7 @@ class Instance:
             argv=self.release.argv,
             environment={
                 **self._environment,
+                **dict(self.release.settings),
                 **{f"PORT_{name.upper()}": str(port.port) for name, port in self.ports.items()},
                 "HOST": self.ports[self._app.health.port].host,
                 "RELEASE": str(self.release.number),

@@ -10,6 +10,7 @@ from drillbook.errors import DrillbookError
 from drillbook.platform.app import App
 from drillbook.platform.config import AppConfig, PlatformConfig
 from drillbook.platform.launcher import Launcher
+from drillbook.platform.places import Places
 from drillbook.platform.releases import Shelf
 
 
@@ -22,9 +23,10 @@ class Platform:
 
     def __init__(self, config: PlatformConfig, launcher: Launcher) -> None:
         self.config = config
+        self.places = Places(config.capacity)
         self.on_reset: list[Callable[[], None]] = []
         self.apps: dict[str, App] = {
-            app.name: App(app, Shelf(app, config.releases_dir), launcher, _environment(app, config))
+            app.name: App(app, Shelf(app, config.releases_dir), launcher, _environment(app, config), self.places)
             for app in config.apps
         }
 
@@ -50,6 +52,7 @@ class Platform:
 
     async def reset(self) -> None:
         """Reset every app, and what others keep beside the apps."""
+        self.places.resize(self.config.capacity)
         for forget in self.on_reset:
             forget()
         await asyncio.gather(*(app.reset() for app in self.apps.values()))

@@ -45,6 +45,8 @@ class Release:
     argv: tuple[str, ...]
     defect: Defect | None
     directory: Path
+    settings: tuple[tuple[str, str], ...] = ()
+    """Variables that it has otherwise than the releases before it."""
 
     @property
     def id(self) -> str:
@@ -81,7 +83,7 @@ class Shelf:
             raise UnknownRelease(f"{self._app.name} has no release {number}", mend=f"choose one of {held}")
         return self._releases[number]
 
-    def create(self, defect: Defect | None = None) -> Release:
+    def create(self, defect: Defect | None = None, settings: Mapping[str, str] | None = None) -> Release:
         """Copy the app's code to a new release, one number above the last; a defect replaces its command."""
         number = max(self._releases, default=0) + 1
         release = Release(
@@ -92,6 +94,7 @@ class Shelf:
             argv=(defect.value,) if defect else (),
             defect=defect,
             directory=self._root / str(number),
+            settings=tuple((settings or {}).items()),
         )
         _copy_code(self._app, release.directory)
         (release.directory / "release.json").write_text(json.dumps(_manifest(release), indent=2) + "\n")

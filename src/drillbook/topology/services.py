@@ -143,6 +143,12 @@ class PlatformService(_Service):
     required_ports = ("admin",)
 
     kind: Literal["platform"] = Field(description="The release platform that runs the apps.")
+    capacity: int = Field(
+        default=50,
+        ge=1,
+        le=50,
+        description="How many processes of all apps the cluster has room for; more are Pending. A rollout needs twice an app's.",
+    )
     health: Health = Field(
         default=Health(http=HttpHealth(path="/health", port="admin")),
         description="How it shows that it is ready; default: /health on its port admin.",

@@ -143,6 +143,7 @@ class Plan:
                 "releases_dir": str(self.state(name) / "releases"),
                 "admin": {"host": host, "port": service.ports["admin"]},
                 "kubernetes": kubernetes,
+                "capacity": service.capacity,
                 "tls": {"cert_file": str(issued.cert_file), "key_file": str(issued.key_file)},
                 "apps": [self._app(app, spec) for app, spec in self.topology.apps.items() if spec.platform == name],
             }

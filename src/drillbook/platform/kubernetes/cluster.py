@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from drillbook.platform.admin import MOST_REPLICAS
 from drillbook.platform.app import App, Template
+from drillbook.platform.config import MOST_REPLICAS
 from drillbook.platform.instance import Instance
 from drillbook.platform.kubernetes.errors import conflict, invalid, not_found
 from drillbook.platform.kubernetes.objects import (
@@ -156,6 +156,9 @@ class Cluster:
                 way = "up" if after > before else "down"
                 message = f"Scaled {way} replica set {key.name} from {before} to {after}"
                 self._event(deployment_key(app), "Deployment", "ScalingReplicaSet", message)
+        elif key.resource == "pods" and old is None and _unschedulable(new):
+            message = new["status"]["conditions"][0]["message"]
+            self._event(key, "Pod", "FailedScheduling", message, type_="Warning")
         elif key.resource == "pods" and old and "deletionTimestamp" not in new["metadata"]:
             self._note_pod(key, old, new)
 
@@ -174,7 +177,11 @@ class Cluster:
 
 
 def _ready(pod: Json) -> bool:
-    return bool(pod["status"]["containerStatuses"][0]["ready"])
+    return any(container["ready"] for container in pod["status"].get("containerStatuses", []))
+
+
+def _unschedulable(pod: Json) -> bool:
+    return bool(pod["status"]["conditions"][0].get("reason") == "Unschedulable")
 
 
 def _replicas(name: str, value: object) -> int:

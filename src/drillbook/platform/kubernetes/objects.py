@@ -218,11 +218,27 @@ def _pod(app: App, template: Template, instance: Instance) -> Json:
         metadata |= {"deletionTimestamp": time_of(instance.created), "deletionGracePeriodSeconds": 2}
     metadata["annotations"] = {**metadata["annotations"], "drillbook/pid": str(instance.pid or "")}
     started = time_of(instance.created)
+    if instance.state is State.PENDING:
+        return _unscheduled(app, template, metadata)
     if instance.state is State.EXITED:
         end = {"exitCode": _exit_code(instance), "reason": "Error", "startedAt": started, "finishedAt": started}
         return _with_status(app, template, metadata, "Failed", {"terminated": end}, ready=False)
     ready = instance.state is State.READY
     return _with_status(app, template, metadata, "Running", {"running": {"startedAt": started}}, ready=ready)
+
+
+def _unscheduled(app: App, template: Template, metadata: Json) -> Json:
+    """Give the pod of an instance for which the cluster has no room, as the scheduler leaves it."""
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 Too many pods.",
+        "lastTransitionTime": metadata["creationTimestamp"],
+        "lastProbeTime": None,
+    }
+    status = {"phase": "Pending", "conditions": [condition], "qosClass": "BestEffort"}
+    return {"metadata": metadata, "spec": _pod_spec(app, template), "status": status}
 
 
 def _exit_code(instance: Instance) -> int:

@@ -55,17 +55,25 @@ def _replica_set(item: Json) -> Cells:
 
 
 def _pod(item: Json) -> Cells:
-    containers = item["status"]["containerStatuses"]
+    containers = item["status"].get("containerStatuses", [])
     ready = sum(container["ready"] for container in containers)
-    place = [item["status"]["podIP"], item["spec"]["nodeName"]]
-    return [item["metadata"]["name"], f"{ready}/{len(containers)}", pod_status(item), 0, _age(item), *place]
+    place = [item["status"].get("podIP", "<none>"), item["spec"].get("nodeName", "<none>")]
+    return [
+        item["metadata"]["name"],
+        f"{ready}/{len(item['spec']['containers'])}",
+        pod_status(item),
+        0,
+        _age(item),
+        *place,
+    ]
 
 
 def pod_status(item: Json) -> str:
     """Give the word in the STATUS column."""
     if "deletionTimestamp" in item["metadata"]:
         return "Terminating"
-    state = item["status"]["containerStatuses"][0]["state"]
+    containers = item["status"].get("containerStatuses", [])
+    state = containers[0]["state"] if containers else {}
     reason = (state.get("waiting") or state.get("terminated") or {}).get("reason")
     return str(reason or item["status"]["phase"])
 
