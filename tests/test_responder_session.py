@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from drillbook.clock import wait_until
 from drillbook.errors import Unbound, UsageError
 from drillbook.responder.capture import LIMIT, Capture
 from drillbook.responder.session import ShellSession, interpret
+from drillbook.shims.install import BindingSpec, command_behind, install
 
 
 @pytest.fixture
@@ -197,6 +199,38 @@ def test_background_jobs_live_on_and_end_with_the_session(tmp_path: Path) -> Non
 def test_jobs_are_the_shells_own(session: ShellSession) -> None:
     session.run("(sleep 0.1; exit 9) & job=$!")
     assert session.run("wait $job").exit_code == 9
+
+
+def test_what_runs_in_the_background_is_known_by_its_command_until_it_is_stopped(session: ShellSession) -> None:
+    assert session.still_running() == ()
+    session.run("sleep 61 & first=$!")
+    session.run("setsid sleep 62 & second=$!; true")
+    assert wait_until(lambda: session.still_running() == ("sleep 61", "sleep 62"), 2.0)
+    session.run('kill "$first"')
+    assert wait_until(lambda: session.still_running() == ("sleep 62",), 2.0)
+    session.run('kill "$second"')
+    assert wait_until(lambda: session.still_running() == (), 2.0)
+
+
+def test_a_bound_command_in_the_background_is_told_as_the_runbook_wrote_it(tmp_path: Path) -> None:
+    shims, modules = tmp_path / "shims", tmp_path / "modules"
+    modules.mkdir()
+    (modules / "serve_for_long.py").write_text("import time\ntime.sleep(60)\n")
+    binding = [BindingSpec("npm run dev", "serve_for_long")]
+    install(shims, binding, Path(sys.executable), os.environ["PATH"], module_path=[modules])
+    with ShellSession({"PATH": f"{shims}:{os.environ['PATH']}"}, tmp_path) as session:
+        # Without a fork server the shim becomes the module, and is told by what it then is.
+        session.run("npm run dev & dev=$!")
+        wanted = (("npm run dev",), (f"{sys.executable} -P -m serve_for_long",))
+        assert wait_until(lambda: session.still_running() in wanted, 2.0), session.still_running()
+        session.run('kill "$dev"')
+        assert wait_until(lambda: session.still_running() == (), 2.0)
+
+
+def test_a_shims_process_stands_for_the_command_that_it_was_called_with() -> None:
+    shim = ("python", "-I", "-S", "-c", "…", "/src", "/shims/.bindings.json", "npx", "hardhat", "node")
+    assert command_behind(shim) == ("npx", "hardhat", "node")
+    assert command_behind(("sleep", "5")) == ("sleep", "5")
 
 
 def test_a_chatty_background_job_neither_blocks_nor_holds_a_command(session: ShellSession) -> None:

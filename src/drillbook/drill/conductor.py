@@ -334,8 +334,14 @@ class Drill:
             for event in check_declared(self.environment):
                 self.journal.write(event)
 
+    def still_running(self) -> tuple[str, ...]:
+        """Give the commands that the responder started and that have not ended."""
+        return self._session.still_running() if self._session else ()
+
     def _close(self) -> None:
         if self._session:
+            for command in self.still_running():
+                self.note(f"still running at the drill's end, and ended then: {command}")
             self._session.__exit__(None, None, None)
 
 

@@ -130,6 +130,18 @@ def reached(drill: Drill, recipient: str, channel: str) -> None:
     drill.check(f"{recipient} is reached by {channel}", look)
 
 
+@then("nothing that the responder started is still running")
+def nothing_left(drill: Drill) -> None:
+    """See that every command has ended, those in the background too. What has not is ended at the drill's end, and told."""
+
+    def look() -> Look:
+        wait_until(lambda: not drill.still_running(), _ARRIVAL_SECONDS, interval=0.05)
+        left = drill.still_running()
+        return not left, f"still running: {', '.join(left)}" if left else "", ()
+
+    drill.check("nothing that the responder started is still running", look)
+
+
 @then(parsers.parse('the step "{step}" says "{text}"'))
 def step_says(drill: Drill, step: str, text: str) -> None:
     """See that a command of a step printed this text: the runbook's own check names what is broken."""

@@ -8,12 +8,14 @@ hides even from that.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from drillbook.clock import SYSTEM_CLOCK, Clock, wait_until
+from drillbook.shims.install import command_behind
 
 MARK = "DRILLBOOK_SESSION"
 GRACE = 1.0
@@ -54,6 +56,12 @@ class Kin:
         # The kernel reuses no pid while a session of that number has members, and may as soon as it has none.
         self._led &= {status.session for status in seen}
         return {status.process for status in seen if not status.zombie and self._is_ours(status)}
+
+    def commands(self, *, spare: Iterable[int] = ()) -> tuple[str, ...]:
+        """Give the command lines of the living processes, oldest first, without those of the pids `spare`."""
+        spared = frozenset(spare)
+        found = sorted((one for one in self.living() if one.pid not in spared), key=lambda one: (one.born, one.pid))
+        return tuple(words for words in map(_command_line, found) if words)
 
     def end(self, *, spare: Iterable[Process] = (), grace: float = GRACE) -> set[Process]:
         """Send SIGTERM to all but `spare`, SIGKILL `grace` seconds later; give those that live on all the same."""
@@ -96,6 +104,14 @@ def _status(pid: int) -> _Status | None:
     except OSError:
         return None
     return _Status(Process(pid, int(fields[19])), int(fields[3]), fields[0] in (b"Z", b"X"))
+
+
+def _command_line(process: Process) -> str:
+    try:
+        words = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return ""
+    return shlex.join(command_behind(words[:-1]))
 
 
 def _send(process: Process, number: signal.Signals) -> None:

@@ -88,6 +88,10 @@ class ShellSession:
             self._drain.__exit__(*exception)
             shutil.rmtree(self._private, ignore_errors=True)
 
+    def still_running(self) -> tuple[str, ...]:
+        """Give the commands that were started here and have not ended, such as `npm run dev &`, oldest first."""
+        return self._kin.commands(spare=[self._shell.pid] if self._shell else [])
+
     def close(self) -> None:
         """End the shell and everything that its commands started; raise EnvironmentFailed if something lives on."""
         if self._shell is not None:

@@ -75,6 +75,12 @@ def install(
     return names
 
 
+def command_behind(argv: Sequence[str]) -> tuple[str, ...]:
+    """Give the command that a process stands for: what the runbook wrote, if the process is one of our shims."""
+    places = [place for place, word in enumerate(argv) if Path(word).name == TABLE]
+    return tuple(argv[places[0] + 1 :] if places else argv)
+
+
 def _names(bindings: Sequence[BindingSpec], search_path: str, passthrough: Collection[str]) -> tuple[str, ...]:
     bound = {_program(binding.command) for binding in bindings}
     absent = {name for name in WHERE_ABSENT if real_program(name, search_path) is None}
