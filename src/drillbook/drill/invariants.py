@@ -60,7 +60,7 @@ def check_kept(
     loss, promised = measure_loss(timeline, {str(key): int(count) for key, count in rows}), objective(timeline)
     allowed = (promised.rpo if promised else None) or 0.0
     figures = {"rpo_requests": len(loss.lost), "rpo_seconds": round(loss.window, 3), "rpo_allowed": allowed}
-    note = Note("acknowledged requests after the drill", figures | {"acknowledged": loss.acknowledged})
+    note = Note("acknowledged requests were lost", figures | {"acknowledged": loss.acknowledged}) if loss.lost else None
     return InvariantChecked(KEPT, _judge(loss, allowed), _words(loss, allowed)), note
 
 
