@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -32,7 +32,7 @@ from drillbook.journal import (
 )
 from drillbook.journal.events import DrillStarted
 from drillbook.journal.kinds import KINDS
-from drillbook.verdict.model import Measures, Outcome, Reason
+from drillbook.verdict.model import Outcome, Reason
 from tests.journals import RUN, SetClock
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20)
@@ -44,7 +44,7 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
     """Give values of one field: what its annotation allows, times as whole microseconds."""
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return st.sampled_from(hint)
-    if hint in (Reason, Measures):
+    if is_dataclass(hint) and isinstance(hint, type):
         return _made(hint)
     known = {str: st.text(max_size=30), int: st.integers(), float: SECONDS, bool: st.booleans(), type(None): st.none()}
     if hint in known:

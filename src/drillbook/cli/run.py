@@ -43,6 +43,9 @@ _MOST_SEEDS = 2**31
 )
 @click.option("--omit-fault", is_flag=True, help="Self-test: leave out the fault; every drill must be unknown.")
 @click.option(
+    "--coverage", "covered", is_flag=True, help="Tell at the end what of the runbook was rehearsed, and what was not."
+)
+@click.option(
     "--environment", metavar="FILE", type=click.Path(path_type=Path), help="Default: environments/*/environment.yaml."
 )
 def command(
@@ -57,12 +60,14 @@ def command(
     omitted: tuple[str, ...],
     omit_recovering: bool,
     omit_fault: bool,
+    covered: bool,
     environment: Path | None,
 ) -> int:
     """Run drills: break the sandbox, follow the runbook, prove the recovery time.
 
     FEATURES are .feature files or folders (default: features). The evidence is written to runs/ while it happens; see
-    `drillbook report`. Nothing of a runbook is ever run outside a sandbox.
+    `drillbook report`. Nothing of a runbook is ever run outside a sandbox. With --coverage the exit code of a run that passed
+    is 3 where something of the runbook was not rehearsed and environment.yaml does not say why.
 
     \b
     Examples:
@@ -93,7 +98,23 @@ def command(
     arguments += ["-k", expression] if expression else []
     arguments += ["-n", str(workers)] if workers else []
     click.echo(f"seed {chosen}, evidence in {folder}", err=True)
-    return _pytest([*arguments, *(features or [FEATURES])])
+    arguments += features or [FEATURES]
+    return _with_coverage(arguments, folder) if covered else _pytest(arguments)
+
+
+def _with_coverage(arguments: list[str], folder: Path) -> int:
+    """Run, then tell what of the runbook that rehearsed; nothing of a run that was refused."""
+    from drillbook.cli.report import tell_coverage
+    from drillbook.journal.read import NAME, read
+
+    try:
+        code = _pytest(arguments)
+    except SystemExit as ended:  # the run was a child process of this one, in its sandbox
+        code = ended.code if isinstance(ended.code, int) else 1
+    if not (folder / NAME).exists():
+        return code
+    gaps = tell_coverage(read(folder))
+    return code or gaps
 
 
 def _check(features: tuple[str, ...], backend: str, output: Path | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from drillbook import __version__
 from drillbook.backends.base import Environment, Part
 from drillbook.drill.conductor import Drill, Options
+from drillbook.drill.read import runbook_read
 from drillbook.drill.words import listed, quoted
 from drillbook.errors import DrillbookError, Location, UsageError
 from drillbook.journal import (
@@ -88,6 +89,7 @@ class Run:
                 self.options.omit_fault,
             )
         )
+        self.journal.write(runbook_read(self.runbook, self.topology))
 
     @contextmanager
     def environment(self) -> Iterator[Environment]:

@@ -11,6 +11,9 @@ from drillbook.errors import EnvironmentFailed
 
 _READY_SECONDS = 10.0
 
+FOLLOWS = 'the responder follows "{section}"'
+TAKES = r'the responder takes the steps? (?P<steps>"[^"]+"(?:, "[^"]+")*) of "(?P<section>[^"]+)"'
+
 
 @given("the system is in its steady state")
 def steady_state(drill: Drill) -> None:
@@ -24,7 +27,7 @@ def traffic(drill: Drill) -> None:
     drill.start_traffic()
 
 
-@when(parsers.parse('the responder follows "{section}"'))
+@when(parsers.parse(FOLLOWS))
 def follow(drill: Drill, section: str) -> None:
     """Follow a section of the runbook, step by step: its own commands, its people's steps, its decisions."""
     drill.follow(section)
@@ -36,7 +39,7 @@ def watched_too(drill: Drill, probes: str) -> None:
     drill.watch(listed(probes))
 
 
-@when(parsers.re(r'the responder takes the steps? (?P<steps>"[^"]+"(?:, "[^"]+")*) of "(?P<section>[^"]+)"'))
+@when(parsers.re(TAKES))
 def take_steps(drill: Drill, steps: str, section: str) -> None:
     """Follow only the steps of a section that contain these words, in the runbook's order."""
     drill.follow(section, quoted(steps))

@@ -32,6 +32,44 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RunbookCommand:
+    """A command of the runbook; `unrehearsed` is the declared reason why no drill runs it, "" where there is none."""
+
+    text: str
+    line: int
+    unrehearsed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookStep:
+    """A step of the runbook, with its commands; `unrehearsed` as a command's."""
+
+    title: str
+    kind: str
+    line: int
+    commands: tuple[RunbookCommand, ...] = ()
+    unrehearsed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookSection:
+    """A section of the runbook; `targets` are the seconds that it promises."""
+
+    path: str
+    line: int
+    targets: tuple[float, ...] = ()
+    steps: tuple[RunbookStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookRead:
+    """What the runbook of this run holds, so that its journal alone tells what of it was rehearsed."""
+
+    file: str
+    sections: tuple[RunbookSection, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentPart:
     """Progress of one part of the environment: starting, ready, failed or stopped."""
 
@@ -332,6 +370,7 @@ class RunFinished:
 
 Event = (
     RunStarted
+    | RunbookRead
     | EnvironmentPart
     | DrillStarted
     | EnvironmentReset

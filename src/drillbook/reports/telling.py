@@ -28,6 +28,7 @@ from drillbook.journal.events import (
     PersonCalled,
     Record,
     RequestEnded,
+    RunbookRead,
     RunFinished,
     RunStarted,
     SteadyStateChecked,
@@ -86,6 +87,8 @@ def tell(event: Event) -> str:  # noqa: PLR0911, PLR0912 - one line for each kin
     match event:
         case RunStarted():
             return f"Drillbook {event.version}: {event.environment}, {event.backend} backend, seed {event.seed}"
+        case RunbookRead():
+            return f"runbook {event.file}: {len(event.sections)} sections"
         case EnvironmentPart():
             took = f" ({seconds(event.seconds)} s)" if event.state == "ready" else ""
             return _joined(f"{event.name} {event.state}{took}", event.detail)

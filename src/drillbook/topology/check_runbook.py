@@ -19,11 +19,12 @@ _EXPANDED = re.compile(r"[$`<*?\[]")
 
 
 def check_runbook(topology: Topology, runbook: Runbook) -> Iterator[Problem]:
-    """Give every objective, allowed time and binding that fits nothing in the runbook."""
+    """Give every objective, allowed time, binding, rule and declared gap that fits nothing in the runbook."""
     yield from _objectives(topology, runbook)
     yield from _allowed(topology, runbook)
     yield from _bindings(topology, runbook)
     yield from _rules(topology, runbook)
+    yield from _unrehearsed(topology, runbook)
 
 
 def _objectives(topology: Topology, runbook: Runbook) -> Iterator[Problem]:
@@ -63,6 +64,16 @@ def _rules(topology: Topology, runbook: Runbook) -> Iterator[Problem]:
         if not any(match(rule.command, words) for words in lines):
             message = f"no command of {runbook.file.name} is meant by `{rule.command}`"
             yield Problem(("commands", "rules", index, "command"), message, "correct the pattern, or take the rule out")
+
+
+def _unrehearsed(topology: Topology, runbook: Runbook) -> Iterator[Problem]:
+    steps = [step for section in runbook.sections for step in section.steps]
+    for index, gap in enumerate(topology.unrehearsed):
+        if not any(gap.means_step(step) for step in steps) and not any(
+            gap.means_command(c.text) for c in runbook.commands
+        ):
+            message = f"nothing of {runbook.file.name} is meant by this"
+            yield Problem(("unrehearsed", index), message, "name a command, or words of a step without commands")
 
 
 def _could_match(pattern: str, words: list[str | None]) -> bool:

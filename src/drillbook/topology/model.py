@@ -110,6 +110,32 @@ class Commands(Model):
         return (rule for rule in self.rules if match(rule.command, words))
 
 
+class Unrehearsed(Model):
+    """Something of the runbook that no drill carries out, and why: without a reason it is a gap."""
+
+    command: Maybe[Pattern] = Field(
+        default=None, description="The commands meant: `*` stands for one word, a final `**` for any rest."
+    )
+    step: Maybe[Filled] = Field(
+        default=None, description="The steps without commands meant: words of the title, in a row."
+    )
+    reason: Filled = Field(description="Why it is not rehearsed.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Unrehearsed:
+        if (self.command is None) == (self.step is None):
+            raise expected("exactly one of command and step")
+        return self
+
+    def means_command(self, command: str) -> bool:
+        """Tell whether a command, given as text, is meant."""
+        return self.command is not None and match(self.command, command_words(command))
+
+    def means_step(self, step: Step) -> bool:
+        """Tell whether a step that has no commands is meant."""
+        return self.step is not None and not step.commands and _in_a_row(self.step, step.title)
+
+
 class SteadyState(Model):
     """What a healthy system shows: checked before each fault, and again for recovery."""
 
@@ -265,6 +291,9 @@ class Topology(Model):
     invariants: Mapping[Label, Invariant] = Field(default={}, description="What must hold after every drill, by name.")
     objectives: Mapping[str, Objective] = Field(
         default={}, description="What recovery must achieve, by section of the runbook."
+    )
+    unrehearsed: tuple[Unrehearsed, ...] = Field(
+        default=(), description="What of the runbook no drill carries out, and why; see `drillbook run --coverage`."
     )
     people: People = Field(default=People(), description="Who is called, and what time their acts take.")
     secrets: Mapping[Identifier, Secret] = Field(
