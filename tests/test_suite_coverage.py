@@ -46,16 +46,10 @@ def test_a_reason_is_given_only_for_what_is_not_rehearsed() -> None:
     assert [piece.text for _, piece in suite().pieces if piece.reason and piece.rehearsals] == []
 
 
-@pytest.mark.parametrize(
-    "added",
-    [
-        "\n### Yearly Maintenance\n\n```bash\nnode scripts/yearly.js\n```\n",
-        "\n### Yearly Maintenance\n\n1. Thank the people on call\n",
-    ],
-)
-def test_a_section_that_the_runbook_gains_is_noticed(added: str, tmp_path: Path) -> None:
+def test_a_section_that_the_runbook_gains_is_noticed(tmp_path: Path) -> None:
     longer = tmp_path / "runbook.md"
     text = (ENVIRONMENT / "runbook.md").read_text()
+    added = "\n### Yearly Maintenance\n\n```bash\nnode scripts/yearly.js\n```\n"
     longer.write_text(text.replace("\n---\n", added + "\n---\n"))
     assert len(unexplained(of_suite(longer))) == len(unexplained(suite())) + 1
 
