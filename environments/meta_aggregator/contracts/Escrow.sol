@@ -25,15 +25,15 @@ contract Escrow {
     address private immutable SELF = address(this);
 
     // Storage. Behind a proxy its order is for ever: append only, and shorten the gap by what is appended.
-    address private _owner;
-    uint8 private _initialised;
-    bool private _paused;
-    bool private _entered;
-    address private _arbiter;
-    uint256 private _openCount;
-    uint256 private _openTotal;
-    mapping(bytes32 orderId => Deposit) private _deposits;
-    uint256[45] private _gap;
+    address internal _owner;
+    uint8 internal _initialised;
+    bool internal _paused;
+    bool internal _entered;
+    address internal _arbiter;
+    uint256 internal _openCount;
+    uint256 internal _openTotal;
+    mapping(bytes32 orderId => Deposit) internal _deposits;
+    uint256[45] internal _gap;
 
     event Deposited(bytes32 indexed orderId, address indexed buyer, address indexed seller, uint256 amount);
     event Confirmed(bytes32 indexed orderId, address indexed seller, uint256 amount);
@@ -93,7 +93,7 @@ contract Escrow {
     // Trades
 
     /// @notice Deposit the value sent, for an order; the sender is its buyer.
-    function depositFor(bytes32 orderId, address seller) external payable whenRunning {
+    function depositFor(bytes32 orderId, address seller) external payable virtual whenRunning {
         if (msg.value == 0) revert NothingDeposited();
         if (seller == address(0)) revert ZeroAddress();
         if (_deposits[orderId].state != State.None) revert AlreadyDeposited(orderId);
@@ -111,7 +111,7 @@ contract Escrow {
     }
 
     /// @notice Pay the buyer back. For the seller or the arbiter.
-    function refund(bytes32 orderId) external whenRunning once {
+    function refund(bytes32 orderId) external virtual whenRunning once {
         Deposit storage found = _close(orderId, State.Refunded, _deposits[orderId].seller);
         emit Refunded(orderId, found.buyer, found.amount);
         _pay(found.buyer, found.amount);
@@ -127,14 +127,14 @@ contract Escrow {
         _openTotal -= found.amount;
     }
 
-    function _pay(address to, uint256 amount) private {
+    function _pay(address to, uint256 amount) internal {
         (bool ok,) = to.call{value: amount}("");
         if (!ok) revert PaymentFailed(to, amount);
     }
 
     // Administration
 
-    function pause() external onlyOwner whenRunning {
+    function pause() external virtual onlyOwner whenRunning {
         _paused = true;
         emit Paused(msg.sender);
     }
@@ -159,7 +159,7 @@ contract Escrow {
 
     /// @notice Replace the code behind the proxy, and call the new code at once unless `data` is empty.
     /// @dev Works while paused: mending a paused contract is what it is for.
-    function upgradeToAndCall(address implementation, bytes calldata data) external payable onlyOwner {
+    function upgradeToAndCall(address implementation, bytes calldata data) external payable virtual onlyOwner {
         if (address(this) == SELF) revert OnlyThroughProxy();
         if (implementation.code.length == 0) revert NotAnImplementation(implementation);
         try Escrow(implementation).proxiableUUID() returns (bytes32 slot) {
@@ -217,7 +217,7 @@ contract Escrow {
     }
 
     /// @notice The sum of all open deposits, in wei: what the contract's balance must be.
-    function openTotal() external view returns (uint256) {
+    function openTotal() external view virtual returns (uint256) {
         return _openTotal;
     }
 }

@@ -6,13 +6,25 @@ const path = require("path");
 
 const [, , solcFolder, outputFolder] = process.argv;
 const solc = require(path.resolve(solcFolder));
-const sources = ["ERC1967Proxy.sol", "Escrow.sol", "testing/EscrowNext.sol", "testing/Reentrant.sol"];
+const sources = [
+  "ERC1967Proxy.sol",
+  "Escrow.sol",
+  "EscrowWatch.sol",
+  "drills/Drainer.sol",
+  "drills/EscrowCostly.sol",
+  "drills/EscrowSealed.sol",
+  "drills/EscrowShifted.sol",
+  "drills/EscrowUnguarded.sol",
+  "drills/EscrowUnpausable.sol",
+  "testing/EscrowNext.sol",
+  "testing/Reentrant.sol",
+];
 
 const settings = {
   evmVersion: "shanghai",
   optimizer: { enabled: true, runs: 200 },
   metadata: { bytecodeHash: "none", appendCBOR: false },
-  outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } },
+  outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"] } },
 };
 const input = {
   language: "Solidity",
@@ -34,6 +46,13 @@ for (const source of sources) {
     source,
     compiler: { version: solc.version(), settings: published },
     abi: contract.abi,
+    storage: contract.storageLayout.storage.map(({ label, slot, offset, type }) => ({
+      label,
+      slot: Number(slot),
+      offset,
+      type: contract.storageLayout.types[type].label,
+      bytes: Number(contract.storageLayout.types[type].numberOfBytes),
+    })),
     bytecode: "0x" + contract.evm.bytecode.object,
     deployedBytecode: "0x" + contract.evm.deployedBytecode.object,
   };

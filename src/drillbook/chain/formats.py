@@ -75,19 +75,33 @@ def format_block(mined: Mined, *, full: bool) -> Json:
 def format_transaction(mined: Mined, index: int) -> Json:
     """Write a mined transaction."""
     transaction: Any = mined.block.transactions[index]
+    return _form(transaction, _effective_price(mined, transaction)) | {
+        "blockHash": data(mined.block.hash),
+        "blockNumber": quantity(mined.number),
+        "transactionIndex": quantity(index),
+    }
+
+
+def format_waiting(transaction: Any) -> Json:
+    """Write a transaction that no block holds yet: the price is the highest that it offers."""
+    return _form(transaction, transaction.max_fee_per_gas) | {
+        "blockHash": None,
+        "blockNumber": None,
+        "transactionIndex": None,
+    }
+
+
+def _form(transaction: Any, price: int) -> Json:
     kind = _type(transaction)
     fields = {
         "type": quantity(kind),
         "hash": data(transaction.hash),
-        "blockHash": data(mined.block.hash),
-        "blockNumber": quantity(mined.number),
-        "transactionIndex": quantity(index),
         "from": data(transaction.sender),
         "to": address_or_null(transaction.to),
         "nonce": quantity(transaction.nonce),
         "value": quantity(transaction.value),
         "gas": quantity(transaction.gas),
-        "gasPrice": quantity(_effective_price(mined, transaction)),
+        "gasPrice": quantity(price),
         "input": data(transaction.data),
         "r": quantity(transaction.r),
         "s": quantity(transaction.s),

@@ -1,4 +1,4 @@
-"""The chain itself: eth-tester's genesis and fork rules on py-evm, one block for each transaction.
+"""The chain itself: eth-tester's genesis and fork rules on py-evm, one block for each transaction that pays its tip.
 
 It drives py-evm directly rather than through `EthereumTester` or web3's provider, for three reasons: web3's provider
 adds 0.2 s to an import of 0.7 s; eth-tester drops the data of a revert, which every client needs to name a custom
@@ -26,6 +26,8 @@ from eth_tester.backends.pyevm.main import (  # type: ignore[import-untyped]
 from eth_typing import Address
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
+
+from drillbook.chain.pool import Pool, UnderpricedError
 
 ACCOUNT_PATH = "m/44'/60'/0'/0"
 """Where wallets, Hardhat and anvil derive accounts from a mnemonic (BIP-44, coin type 60)."""
@@ -90,6 +92,7 @@ class Ledger:
         self._chain: Any = setup_tester_chain(None, dict.fromkeys(self.keys, account))[1]
         # eth-tester fixes the id in the class that it builds; py-evm reads it from there for every VM.
         type(self._chain).chain_id = chain_id
+        self.pool = Pool()
         self.blocks = [Mined(self._chain.get_canonical_block_by_number(0), ())]
         self._places: dict[bytes, tuple[int, int]] = {}
         self._snapshots: dict[int, int] = {}
@@ -182,11 +185,11 @@ class Ledger:
     # Mining
 
     def send(self, request: Request) -> bytes:
-        """Sign with one of the node's own accounts, mine, and give the hash. Raises RefusedError, RevertedError, HaltedError."""
+        """Sign with one of the node's own accounts, include, give the hash. Raises RefusedError, RevertedError, HaltedError."""
         key = self.keys.get(request.sender)
         if key is None:
             raise RefusedError(f"unknown account 0x{request.sender.hex()}")
-        nonce = self.state().get_nonce(request.sender) if request.nonce is None else request.nonce
+        nonce = self.pending_nonce(request.sender) if request.nonce is None else request.nonce
         gas = self.estimate(request) if request.gas is None else request.gas
         common = {"nonce": nonce, "gas": gas, "to": request.to, "value": request.value, "data": request.data}
         if request.gas_price is not None and not request.access_list:
@@ -213,7 +216,10 @@ class Ledger:
         return transaction
 
     def include(self, transaction: SignedTransactionAPI) -> bytes:
-        """Mine a signed transaction in a block of its own and give its hash. Raises RefusedError."""
+        """Take a signed transaction and give its hash: mined in a block of its own, or waiting if it pays too little a tip.
+
+        Raises RefusedError.
+        """
         # A legacy transaction without EIP-155's id has none, and is taken as geth takes it: valid on every chain.
         if transaction.chain_id not in (None, self.chain_id):
             raise RefusedError(f"invalid chain id for signer: have {transaction.chain_id} want {self.chain_id}")
@@ -223,8 +229,45 @@ class Ledger:
         _check_funds(
             self.state(), transaction.sender, transaction.value + transaction.gas * transaction.max_fee_per_gas
         )
-        self.mine((transaction,))
+        try:
+            self.pool.add(transaction)
+        except UnderpricedError as error:
+            raise RefusedError(str(error)) from error
+        self._mine_waiting(transaction)
         return transaction.hash
+
+    def pending_nonce(self, sender: Address) -> int:
+        """Give the next nonce of an account, after what it has waiting."""
+        return self.pool.next_nonce(sender, self.state().get_nonce(sender))
+
+    @property
+    def minimum_tip(self) -> int:
+        """Wei for each gas that a transaction must tip to be mined; what pays less waits."""
+        return self.pool.minimum_tip
+
+    @minimum_tip.setter
+    def minimum_tip(self, wei: int) -> None:
+        self.pool.minimum_tip = wei
+        self._mine_waiting()
+
+    def _mine_waiting(self, newest: SignedTransactionAPI | None = None) -> None:
+        """Mine what waits and pays enough, the best tip first; RefusedError if no block may hold the newest."""
+        while (transaction := self._best_waiting(newest)) is not None:
+            self.pool.drop(transaction)
+            try:
+                self.mine((transaction,))
+            except RefusedError:
+                if transaction is newest:
+                    raise
+
+    def _best_waiting(self, newest: SignedTransactionAPI | None) -> SignedTransactionAPI | None:
+        state, base_fee = self.state(), self.base_fee
+        due = [one for one in self.pool if one.nonce == state.get_nonce(one.sender)]
+        # One that cannot even pay the base fee is tried all the same when it comes in, so that its sender hears of it.
+        ready = [
+            one for one in due if self.pool.pays(one, base_fee) or (one is newest and one.max_fee_per_gas < base_fee)
+        ]
+        return max(ready, key=lambda one: self.pool.tip(one, base_fee), default=None)
 
     def mine(self, transactions: Sequence[SignedTransactionAPI] = ()) -> Mined:
         """Add one block. Raises RefusedError when the fork's rules decline a transaction."""
@@ -250,9 +293,9 @@ class Ledger:
         return header
 
     def _check_nonce(self, transaction: SignedTransactionAPI) -> None:
-        expected = self.state().get_nonce(transaction.sender)
-        if transaction.nonce != expected:
-            word = "low" if transaction.nonce < expected else "high"
+        mined, expected = self.state().get_nonce(transaction.sender), self.pending_nonce(transaction.sender)
+        if not mined <= transaction.nonce <= expected:
+            word = "low" if transaction.nonce < mined else "high"
             raise RefusedError(f"nonce too {word}: next nonce {expected}, tx nonce {transaction.nonce}")
 
     # Going back
@@ -264,12 +307,13 @@ class Ledger:
         return self._last_snapshot
 
     def revert(self, snapshot: int) -> bool:
-        """Go back to a snapshot; False if there is none. It and all later ones are used up, as in anvil."""
+        """Go back to a snapshot; False if there is none. It and all later ones are used up, as in anvil; none waits then."""
         height = self._snapshots.get(snapshot)
         if height is None:
             return False
         self._snapshots = {number: kept for number, kept in self._snapshots.items() if number < snapshot}
         del self.blocks[height:]
+        self.pool.clear()
         self._places = {key: place for key, place in self._places.items() if place[0] < height}
         return True
 

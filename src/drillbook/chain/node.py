@@ -13,7 +13,15 @@ from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException  # type: ignore[import-untyped]
 
 from drillbook.chain.filters import Filter, matching_logs
-from drillbook.chain.formats import data, format_block, format_receipt, format_transaction, quantity, word
+from drillbook.chain.formats import (
+    data,
+    format_block,
+    format_receipt,
+    format_transaction,
+    format_waiting,
+    quantity,
+    word,
+)
 from drillbook.chain.ledger import PRIORITY_FEE, Ledger, Mined, RefusedError
 from drillbook.chain.parameters import (
     InvalidParamsError,
@@ -69,7 +77,7 @@ class Node:
             "eth_getBlockTransactionCountByNumber": self.count_transactions,
             "eth_getBlockTransactionCountByHash": lambda value: self.count_transactions({"blockHash": value}),
             "eth_getBlockReceipts": self.get_block_receipts,
-            "eth_getTransactionByHash": lambda value: self._look_up(value, format_transaction),
+            "eth_getTransactionByHash": lambda value: self._look_up(value, format_transaction) or self._waiting(value),
             "eth_getTransactionReceipt": lambda value: self._look_up(value, format_receipt),
             "eth_getTransactionByBlockNumberAndIndex": self.get_transaction_in_block,
             "eth_getTransactionByBlockHashAndIndex": lambda value, index: self.get_transaction_in_block(
@@ -82,6 +90,10 @@ class Node:
             "eth_getFilterChanges": lambda value: self._filter(value).changes(ledger),
             "eth_getFilterLogs": self.get_filter_logs,
             "eth_uninstallFilter": lambda value: self._filters.pop(parse_quantity(value), None) is not None,
+            "txpool_content": self.pool_content,
+            "txpool_status": lambda: {"pending": quantity(len(tuple(ledger.pool))), "queued": "0x0"},
+            "miner_setGasPrice": self.set_minimum_tip,
+            "miner_gasPrice": lambda: quantity(ledger.minimum_tip),
             "evm_snapshot": lambda: quantity(ledger.snapshot()),
             "evm_revert": lambda value: ledger.revert(parse_quantity(value, "snapshot")),
             "evm_mine": self.mine,
@@ -94,7 +106,9 @@ class Node:
         return quantity(self._state(block).get_balance(parse_address(address)))
 
     def get_transaction_count(self, address: str, block: Any = LATEST) -> str:
-        """Give an account's next nonce."""
+        """Give an account's next nonce; of the block "pending", after the transactions that wait."""
+        if block == "pending":
+            return quantity(self._ledger.pending_nonce(parse_address(address)))
         return quantity(self._state(block).get_nonce(parse_address(address)))
 
     def get_code(self, address: str, block: Any = LATEST) -> str:
@@ -135,14 +149,14 @@ class Node:
     # Transactions
 
     def send_transaction(self, transaction: Any) -> str:
-        """Sign with an account of the node, mine, give the hash."""
+        """Sign with an account of the node, take it in, give the hash."""
         request = parse_request(self._ledger, transaction)
         if "from" not in transaction:
             raise InvalidParamsError("from: missing; eth_sendTransaction needs one of eth_accounts")
         return data(self._ledger.send(request))
 
     def send_raw_transaction(self, raw: str) -> str:
-        """Mine a signed transaction, give the hash."""
+        """Take a signed transaction in, give the hash."""
         blob = parse_data(raw, "transaction")
         try:
             transaction = self._ledger.decode(blob)
@@ -150,6 +164,18 @@ class Node:
         except (RLPException, ValidationError, PyEVMError, ValueError, IndexError, TypeError) as error:
             raise InvalidParamsError(f"transaction: cannot be decoded: {error}") from error
         return data(self._ledger.include(transaction))
+
+    def set_minimum_tip(self, wei: Any) -> bool:
+        """Have blocks take only transactions that tip so much for each gas (geth's method); mine what pays it now."""
+        self._ledger.minimum_tip = parse_quantity(wei, "gas price")
+        return True
+
+    def pool_content(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Give what waits, by sender and nonce; nothing is ever queued behind a gap, for a gap is refused."""
+        content: dict[str, dict[str, dict[str, Any]]] = {}
+        for transaction in self._ledger.pool:
+            content.setdefault(data(transaction.sender), {})[str(transaction.nonce)] = format_waiting(transaction)
+        return {"pending": content, "queued": {}}
 
     def mine(self, *_: Any) -> str:
         """Mine one empty block."""
@@ -191,6 +217,10 @@ class Node:
     def _look_up(self, value: Any, form: Callable[[Mined, int], dict[str, Any]]) -> dict[str, Any] | None:
         place = self._ledger.find_transaction(parse_data(value, "hash", 32))
         return None if place is None else form(*place)
+
+    def _waiting(self, value: Any) -> dict[str, Any] | None:
+        found = self._ledger.pool.find(parse_data(value, "hash", 32))
+        return None if found is None else format_waiting(found)
 
     def _add_filter(self, kind: str, query: LogQuery | None = None) -> str:
         number = next(self._filter_ids)

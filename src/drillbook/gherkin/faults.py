@@ -6,9 +6,11 @@ from pytest_bdd import parsers, when
 
 from drillbook.drill import Drill
 from drillbook.faults.bad_release import BadRelease
+from drillbook.faults.chain_reorg import ChainReorg
 from drillbook.faults.changed_release import ChangedRelease
 from drillbook.faults.cluster_full import ClusterFull
 from drillbook.faults.external_api import ExternalApi
+from drillbook.faults.gas_price_spike import GasPriceSpike
 from drillbook.faults.index_dropped import IndexDropped
 from drillbook.faults.link_bandwidth import LinkBandwidth
 from drillbook.faults.link_down import LinkDown
@@ -19,6 +21,8 @@ from drillbook.faults.pool_exhausted import PoolExhausted
 from drillbook.faults.process_frozen import ProcessFrozen
 from drillbook.faults.process_killed import ProcessKilled
 from drillbook.faults.rows_deleted import RowsDeleted
+from drillbook.faults.rpc_lag import RpcLag
+from drillbook.faults.stuck_transaction import StuckTransaction
 from drillbook.faults.table_dropped import TableDropped
 from drillbook.faults.table_locked import TableLocked
 
@@ -166,3 +170,27 @@ def table_released(drill: Drill, table: str) -> None:
 def pool_exhausted(drill: Drill) -> None:
     """Take every connection of the app's role with sessions that are idle in a transaction."""
     drill.inject(PoolExhausted())
+
+
+@when(parsers.parse('the RPC endpoint behind "{link}" falls behind the chain'))
+def rpc_lags(drill: Drill, link: str) -> None:
+    """Let an RPC endpoint answer with the chain as it is now, whatever blocks come after."""
+    drill.inject(RpcLag(link))
+
+
+@when(parsers.parse("the price of gas rises to a tip of {gwei:d} gwei"))
+def gas_is_dear(drill: Drill, gwei: int) -> None:
+    """Let blocks take only transactions that tip so much; cheaper ones wait in the pool. Not on anvil."""
+    drill.inject(GasPriceSpike(gwei))
+
+
+@when(parsers.parse("a transaction of account {account:d} is stuck below a tip of {gwei:d} gwei"))
+def transaction_stuck(drill: Drill, account: int, gwei: int) -> None:
+    """Leave a cheap transaction of one of the node's accounts in the pool, before all its later ones. Not on anvil."""
+    drill.inject(StuckTransaction(account, gwei))
+
+
+@when(parsers.re(r"the chain replaces its newest (?P<depth>\d+ )?blocks?"), converters={"depth": lambda n: int(n or 1)})
+def chain_reorganised(drill: Drill, depth: int) -> None:
+    """Replace the newest blocks by empty ones. Only on anvil."""
+    drill.inject(ChainReorg(depth))

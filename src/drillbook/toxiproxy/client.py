@@ -83,6 +83,12 @@ class LinkControl:
         with self._link(name, f"enable link {name}") as link:
             link.enable()
 
+    def redirect(self, name: str, upstream: str) -> None:
+        """Let a link lead to another `host:port`: what is connected is cut off, new connections go there."""
+        # The library has no word for it; the server's own is the same request that enables a link.
+        with self._link(name, f"redirect link {name} to {upstream}"):
+            toxiproxy.api.APIConsumer.post(f"/proxies/{name}", json={"upstream": upstream})
+
     def add_toxic(
         self,
         link: str,
