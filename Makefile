@@ -23,7 +23,8 @@ check: $(INSTALLED) ## ruff and mypy --strict
 	$(PY) -m mypy
 
 unit: $(INSTALLED) ## the tests alone
-	$(PY) -m pytest tests -n 2 --dist loadfile
+	$(PY) -m pytest tests -n 2 --dist loadfile --ignore tests/test_drills.py
+	$(PY) -m pytest tests/test_drills.py
 
 bench: $(INSTALLED) ## measure, print a table, write runs/bench.json
 	$(PY) -m benchmarks
