@@ -54,8 +54,14 @@ seen["tables"], seen["login"] = tables(), login()
 with server.connect() as held, server.connect() as link:
     link.execute("create table more (n int)")
     link.execute("create database beside")
+    link.execute("alter system set archive_command = 'cp %p /nowhere'")
     server.reset()
 seen["after reset"], seen["login after reset"] = tables(), login()
+with server.connect() as link:
+    seen["archive"] = [link.execute(f"show archive_{name}").fetchone()[0] for name in ("mode", "command")]
+options = dict(host=address.host, port=address.port, user="shop_owner", dbname="postgres", password=server.password)
+with psycopg.connect(**options) as link:
+    seen["owner switches"] = link.execute("select pg_switch_wal() is not null").fetchone()[0]
 with server.connect() as link:
     seen["databases"] = [name for (name,) in link.execute("select datname from pg_database order by 1")]
     link.execute("create table survives (n int)")
@@ -121,6 +127,14 @@ def test_a_reset_gives_the_template_again_although_sessions_are_open(started: tu
     for seen in started[:3]:
         assert seen["after reset"] == seen["tables"]
         assert seen["databases"] == ["postgres", "shop", "shop_template", "template0", "template1"]
+
+
+def test_wal_goes_to_no_archive_unless_a_drill_says_where_and_a_reset_forgets_it(
+    started: tuple[Any, Any, Any, list[str]],
+) -> None:
+    for seen in started[:3]:
+        assert seen["archive"] == ["on", "true"]
+        assert seen["owner switches"]
 
 
 def test_what_was_committed_survives_kill_9(started: tuple[Any, Any, Any, list[str]]) -> None:

@@ -14,6 +14,7 @@ from drillbook.drill.conductor import Drill, Options
 from drillbook.drill.read import runbook_read
 from drillbook.drill.words import listed, quoted
 from drillbook.errors import DrillbookError, Location, UsageError
+from drillbook.faults.disk_full import FOLDERS
 from drillbook.journal import (
     DrillFinished,
     DrillStarted,
@@ -153,6 +154,7 @@ class Run:
             "channel": list(self.topology.inboxes),
             "load": list(self.topology.loads),
             "contact": list(self.topology.people.contacts),
+            "folder": list(FOLDERS),
         }
         if parameter == "section":
             try:

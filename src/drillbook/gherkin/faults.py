@@ -9,6 +9,7 @@ from drillbook.faults.bad_release import BadRelease
 from drillbook.faults.chain_reorg import ChainReorg
 from drillbook.faults.changed_release import ChangedRelease
 from drillbook.faults.cluster_full import ClusterFull
+from drillbook.faults.disk_full import DiskFull
 from drillbook.faults.external_api import ExternalApi
 from drillbook.faults.gas_price_spike import GasPriceSpike
 from drillbook.faults.index_dropped import IndexDropped
@@ -194,3 +195,15 @@ def transaction_stuck(drill: Drill, account: int, gwei: int) -> None:
 def chain_reorganised(drill: Drill, depth: int) -> None:
     """Replace the newest blocks by empty ones. Only on anvil."""
     drill.inject(ChainReorg(depth))
+
+
+@when(parsers.parse('the disk of the "{folder}" is full'))
+def disk_full(drill: Drill, folder: str) -> None:
+    """Fill the disk of the "workspace", where the runbook's commands run, or of the "backups": nothing more is written."""
+    drill.inject(DiskFull(folder))
+
+
+@when(parsers.parse('the disk of the "{folder}" has room again'))
+def disk_has_room(drill: Drill, folder: str) -> None:
+    """Free the disk, as somebody does who removes what is not needed."""
+    drill.heal(DiskFull(folder))

@@ -72,6 +72,10 @@ class Layout:
         """The environment of the runbook's commands, as JSON, for those who join later."""
         return self.root / "variables.json"
 
+    def volumes(self) -> tuple[Path, ...]:
+        """Give the folders that are small disks of their own, so that one of them can be full and nothing else is."""
+        return (self.workspace, self.backups)
+
     def folders(self) -> tuple[Path, ...]:
         """Give every folder, in the order in which they can be made."""
         return (self.root, self.home, self.shims, self.workspace, self.backups, self.state)

@@ -11,6 +11,8 @@ from drillbook.sandbox.view import View, ca_bundles, hidden_paths
 
 NO_NAME_SERVER = "# no packet leaves this sandbox\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 TMPFS_SIZE = "size=2g"
+VOLUME_SIZE = "size=160m"
+"""Small, for a drill fills it up with memory; room for two copies of a small database cluster."""
 
 
 def lay(view: View, layout: Layout) -> None:
@@ -26,9 +28,11 @@ def lay(view: View, layout: Layout) -> None:
         _put_back(path, descriptor)
     for folder in layout.folders():
         folder.mkdir(exist_ok=True)
+    for folder in layout.volumes():
+        mount("tmpfs", str(folder), "tmpfs", MS_NOSUID | MS_NODEV, f"{VOLUME_SIZE},mode=0755")
     _replace(layout, bundles)
     set_read_only("/", True, recursive=True)
-    for path in [*hidden, *(path for path, _, writable in kept if writable)]:
+    for path in [*hidden, *layout.volumes(), *(path for path, _, writable in kept if writable)]:
         set_read_only(str(path), False, recursive=False)
 
 

