@@ -21,7 +21,7 @@ from drillbook.drill import Drill
 from drillbook.errors import EnvironmentFailed
 from drillbook.faults.base import ActiveFault, NothingToHeal
 from drillbook.faults.database import identifier, operator_session, superuser
-from drillbook.journal import CommandEnded, RequestEnded
+from drillbook.journal import CommandEnded, LoadMeasured, RequestEnded
 from drillbook.probes.http import tls_context
 from drillbook.verdict.timeline import each
 from ops.exposition import Metric, parse
@@ -47,6 +47,15 @@ def project_installed(drill: Drill) -> None:
             (workspace / path).mkdir(parents=True)
             manifest = {"name": path.rpartition("node_modules/")[2], "version": locked["version"]}
             (workspace / path / "package.json").write_text(json.dumps(manifest))
+
+
+@given(parsers.parse('the load test "{load}" has been run'))
+def load_tested(drill: Drill, load: str) -> None:
+    """Run a declared load to its end, and put the list of its requests where the capacity analysis looks for it."""
+    event = drill.loads.run(load).record.event
+    if not isinstance(event, LoadMeasured):
+        raise EnvironmentFailed(f"the load {load!r} measured nothing")
+    shutil.copyfile(drill.environment.logs.parent / event.file, drill.environment.workspace / "load-test.csv")
 
 
 @given("a full backup was made last month")

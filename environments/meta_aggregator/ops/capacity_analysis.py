@@ -4,6 +4,9 @@ A short burst of requests is measured on each replica's own counters (/metrics),
 - utilisation (U = X * D): a replica is one event loop, so it answers at most one request for each D seconds of its CPU time;
 - Little (N = X * W): requests hold X * W of the pool's connections at a time, W being how long one is held for a request.
 
+LOAD_TEST (load-test.csv in the current folder) is the last load test's list of requests, with the columns started, seconds and
+error; where it is there, its rate corrects the extrapolation: what it kept up with is no limit, and what it broke at is one.
+
 CAPACITY_PEAK is today's highest rate in requests a second, CAPACITY_GROWTH what it grows by each month (0.1 is 10 %), of which
 at most CAPACITY_CEILING (0.7) may be in use, for queues grow without bound beyond; CAPACITY_MONTHS is how far ahead is
 planned. Exit 1 where something runs out before that, 2 where it could not be measured.
@@ -11,6 +14,7 @@ planned. Exit 1 where something runs out before that, 2 where it could not be me
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 import subprocess
@@ -18,6 +22,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -26,6 +31,8 @@ from ops import production
 from ops.exposition import Metric, parse
 
 REQUESTS, PARALLEL = 48, 8
+FAILED = 0.01
+"""The share of a load test's requests that may fail before it says that the system broke."""
 SCRAPES = 12
 """How often the metrics are asked for at most, until every replica has told its own."""
 URL = f"{production.API}/api/orders?limit=20"
@@ -65,6 +72,41 @@ class Demand:
     cpu: float
     connection: float
     requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTest:
+    """A load test: its requests, their rate a second, the mean seconds of one, the share that failed."""
+
+    requests: int
+    rate: float
+    mean: float
+    failed: float
+
+    @property
+    def broke(self) -> bool:
+        """Whether the system did not keep up."""
+        return self.failed > FAILED
+
+    def __str__(self) -> str:
+        at_a_time = f"{self.rate * self.mean:.1f} in the system at a time"
+        how = f"{self.requests} requests at {self.rate:.0f}/s, {self.mean * 1000:.0f} ms each: {at_a_time} (Little)"
+        return f"load test: {how}, {self.failed:.1%} failed"
+
+
+def read_load_test(file: Path) -> LoadTest | None:
+    """Read a load test's requests; None where there was none. Raises NotMeasured for a file of another kind."""
+    if not file.is_file():
+        return None
+    try:
+        with file.open(newline="") as lines:
+            rows = [(float(row["started"]), float(row["seconds"]), bool(row["error"])) for row in csv.DictReader(lines)]
+        first, last = min(start for start, _, _ in rows), max(start + took for start, took, _ in rows)
+        served = [took for _, took, failed in rows if not failed]
+        mean = sum(took for _, took, _ in rows) / len(rows)
+        return LoadTest(len(rows), len(served) / (last - first), mean, 1 - len(served) / len(rows))
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise NotMeasured(f"{file} holds no load test: {error!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +166,16 @@ def measure(replicas: int) -> tuple[Demand, int]:
     return Demand(cpu / requests, held / requests, int(requests)), min(old.pool for old, _ in both)
 
 
-def limits(demand: Demand, plan: Plan) -> list[Limit]:
-    """Extrapolate; give what runs out, the first first."""
+def limits(demand: Demand, plan: Plan, tested: LoadTest | None = None) -> list[Limit]:
+    """Extrapolate, corrected by what a load test has seen; give what runs out, the first first."""
     rates = {
         f"the replicas ({plan.replicas}, by CPU)": plan.replicas / demand.cpu,
         f"the pool ({plan.replicas} x {plan.pool} connections)": plan.replicas * plan.pool / demand.connection,
     }
+    if tested and tested.broke:
+        rates["what the load test broke at"] = tested.rate
+    elif tested:
+        rates = {name: max(rate, tested.rate) for name, rate in rates.items()}
     found = [Limit(name, rate, months(plan, rate * plan.ceiling)) for name, rate in rates.items()]
     return sorted(found, key=lambda limit: limit.months)
 
@@ -163,6 +209,7 @@ def main() -> int:
     try:
         replicas, connections = look()
         demand, pool = measure(replicas)
+        tested = read_load_test(Path(os.environ.get("LOAD_TEST", "load-test.csv")))
     except (NotMeasured, httpx.HTTPError, psycopg.Error, OSError, ValueError, subprocess.TimeoutExpired) as error:
         print(f"capacity_analysis: not measured: {production.one_line(error)}", file=sys.stderr)
         return 2
@@ -172,7 +219,9 @@ def main() -> int:
     print(f"measured over {demand.requests} requests: {demand.cpu * 1000:.2f} ms of CPU and"
           f" {demand.connection * 1000:.2f} ms of a connection each")  # fmt: skip
     print(f"peak {plan.peak:g}/s, growing by {plan.growth:.0%} a month; at most {plan.ceiling:.0%} may be in use")
-    found = limits(demand, plan)
+    if tested:
+        print(tested)
+    found = limits(demand, plan, tested)
     for limit in found:
         print(f"{limit.resource}: good for {limit.rate * plan.ceiling:.0f}/s, runs out {in_words(limit.months)}")
     print(

@@ -145,7 +145,7 @@ def _sections(found: Coverage) -> str:
 def _scenarios(found: Coverage) -> str:
     rows = [("Section", "Scenario", "Target", "Measured + allowed", "Verdict")]
     for section in found.sections:
-        for one in section.rehearsals:
+        for one in sorted(section.rehearsals, key=lambda one: (one.feature, one.line)):
             target = one.measures.target
             told = "-" if target is None else f"{seconds(target)} s"
             rows.append((title(section), one.scenario, told, _measured(one), one.word))
