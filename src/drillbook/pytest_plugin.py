@@ -216,8 +216,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if scenario is None
         or (_tagged(config.option.tags, scenario) and not config.stash[RUN].leaves_out(scenario.tags))
     ]
+    chosen = [item for item in chosen if not _lacking(config, item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
+
+
+def _lacking(config: pytest.Config, item: pytest.Item) -> bool:
+    """Leave a scenario out whose program this machine does not have; say so, once a run."""
+    from drillbook.gherkin.feature import Scenario
+
+    scenario = Scenario.of(item)
+    reason = config.stash[RUN].missing_program(scenario.tags) if scenario else ""
+    if reason and getattr(config, "workerinput", {}).get("workerid", "gw0") == "gw0":
+        config.stash[RUN].leave_out(_started(item), reason)
+    return bool(reason)
 
 
 def _leave(problems: dict[str, None]) -> None:

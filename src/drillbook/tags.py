@@ -11,6 +11,9 @@ NO_RECOVERING_STEP = "@no-recovering-step:"
 NO_FAULT = "@no-fault:"
 """Says why a scenario breaks nothing: its checks alone are judged. With --omit-fault it is unknown all the same."""
 
+NEEDS = "@needs:"
+"""Names a program without which the scenario cannot run; where it is not installed, it is left out, and that is said."""
+
 
 def words_of_tag(tags: Iterable[str], name: str) -> str:
     """Give the words of the tag of that name; "" if there is none, or if it has none."""
@@ -20,7 +23,7 @@ def words_of_tag(tags: Iterable[str], name: str) -> str:
 def problem_of(tags: Iterable[str]) -> str:
     """Say what is wrong with a scenario's tags by themselves; "" if nothing is."""
     tags = tuple(tags)
-    for name in (RECOVERS_BY, NO_RECOVERING_STEP, NO_FAULT):
+    for name in (RECOVERS_BY, NO_RECOVERING_STEP, NO_FAULT, NEEDS):
         found = [tag for tag in tags if tag.startswith(name) or tag == name.removesuffix(":")]
         if len(found) > 1:
             return f"the scenario has {len(found)} tags {name}…; it may have one"

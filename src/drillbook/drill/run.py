@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,11 +23,12 @@ from drillbook.journal import (
     Journal,
     JudgeCrashed,
     RunStarted,
+    ScenarioLeftOut,
 )
 from drillbook.responder.follow import matching_steps
 from drillbook.responder.registry import Registry
 from drillbook.runbook import Runbook, find_section, parse
-from drillbook.tags import NO_RECOVERING_STEP, RECOVERS_BY, problem_of, words_of_tag
+from drillbook.tags import NEEDS, NO_RECOVERING_STEP, RECOVERS_BY, problem_of, words_of_tag
 from drillbook.topology.model import Topology
 from drillbook.verdict.model import Outcome, Reason, Verdict
 
@@ -117,6 +119,15 @@ class Run:
         if not self.options.omit_recovering_step:
             return self.options
         return replace(self.options, omit_steps=(words_of_tag(started.tags, RECOVERS_BY),))
+
+    def missing_program(self, tags: Iterable[str]) -> str:
+        """Say why a scenario cannot run on this machine: the program that its tag @needs:… names; "" if it can."""
+        program = words_of_tag(tags, NEEDS)
+        return f"it needs {program}, which is not installed" if program and shutil.which(program) is None else ""
+
+    def leave_out(self, started: DrillStarted, reason: str) -> None:
+        """Record a scenario that does not run on this machine."""
+        self.journal.write(ScenarioLeftOut(started.name, started.feature, started.line, reason))
 
     def leaves_out(self, tags: Iterable[str]) -> bool:
         """Say whether this run does without a scenario: it has no step to leave out."""

@@ -80,6 +80,16 @@ class EnvironmentPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ScenarioLeftOut:
+    """A scenario that was asked for did not run, because this machine lacks what it needs."""
+
+    name: str
+    feature: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DrillStarted:
     """A scenario begins; `feature` is a path relative to the project, `line` the scenario's."""
 
@@ -372,6 +382,7 @@ Event = (
     RunStarted
     | RunbookRead
     | EnvironmentPart
+    | ScenarioLeftOut
     | DrillStarted
     | EnvironmentReset
     | SteadyStateChecked

@@ -31,6 +31,7 @@ from drillbook.journal.events import (
     RunbookRead,
     RunFinished,
     RunStarted,
+    ScenarioLeftOut,
     SteadyStateChecked,
     StepEnded,
     StepStarted,
@@ -92,6 +93,8 @@ def tell(event: Event) -> str:  # noqa: PLR0911, PLR0912 - one line for each kin
         case EnvironmentPart():
             took = f" ({seconds(event.seconds)} s)" if event.state == "ready" else ""
             return _joined(f"{event.name} {event.state}{took}", event.detail)
+        case ScenarioLeftOut():
+            return f"left out: {event.name} ({event.feature}:{event.line}): {event.reason}"
         case DrillStarted():
             return f"drill: {event.name} ({event.feature}:{event.line})"
         case EnvironmentReset():

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from drillbook.journal.events import InvariantChecked, LoadMeasured, Note, Record
+from drillbook.journal.events import InvariantChecked, LoadMeasured, Note, Record, ScenarioLeftOut
 from drillbook.journal.read import JournalFile
 from drillbook.reports.account import INTERRUPTED, Account, accounts, run_seconds
 from drillbook.reports.telling import moment, output_of, plain, seconds, sum_of_target, tell
@@ -63,6 +63,9 @@ def _head(journal: JournalFile) -> Iterator[Text]:
         )
     if run:
         yield Text(plain(tell(run)), style="bold")
+    for record in journal.records:
+        if isinstance(record.event, ScenarioLeftOut):
+            yield Text(plain(tell(record.event)), style=_STYLES["unknown"])
 
 
 def _table(told: tuple[Account, ...]) -> Table:
