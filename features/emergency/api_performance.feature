@@ -9,7 +9,7 @@ Feature: 3. API Performance Issues
   @recovers-by:if_the_api_is_slow_under_load
   Scenario: A slow link to the database starves the pool in a rush, and more processes end it
     Given the load "rush-hour" goes on
-    When the link "api-database" gains 70 ms of latency with 0 ms of jitter
+    When the link "api-database" gains 55 ms of latency with 0 ms of jitter
     And the responder follows "API Performance Issues"
     Then service is restored within 3 minutes
     And the step "Check API metrics" says "API: SLOW"
@@ -62,7 +62,7 @@ Feature: 3. API Performance Issues
   Scenario: A cluster without room for more processes leaves them pending, and says so
     Given the load "rush-hour" goes on
     When the cluster has room for 3 processes only
-    And the link "api-database" gains 70 ms of latency with 0 ms of jitter
+    And the link "api-database" gains 55 ms of latency with 0 ms of jitter
     And the responder takes the steps "Check API metrics", "If the API is slow under load", "Monitor improvement" of "API Performance Issues"
     Then the decision "If the API is slow under load" is yes
     And the step "If the API is slow under load" fails
