@@ -128,6 +128,20 @@ class Seen:
         kill(environment, "zeroex", signal.SIGSTOP)
         kill(environment, "orders-api", signal.SIGSTOP)
 
+    def demand(self) -> None:
+        """Start what is started on demand, twice over, and see it go with the next reset."""
+        environment = self.environment
+        names = [name for name, service in environment.topology.services.items() if service.on_demand]
+        production = [list(environment.processes(name)) for name in ("postgres", "chain", "orders-api")]
+        for _ in range(2):
+            environment.start_on_demand("staging-frontend")
+            said = str(self.http.get("https://api.staging.metaaggregator.com/health").status_code)
+            processes = [bool(environment.processes(name)) for name in names]
+            same = production == [list(environment.processes(name)) for name in ("postgres", "chain", "orders-api")]
+            self.reset("on demand")
+            after = [bool(environment.processes(name)) for name in names]
+        self.facts["staging"] = {"said": said, "processes": processes, "production": same, "after": after}
+
     def reset(self, name: str) -> None:
         """Reset, and note what it took and said."""
         begun = SYSTEM_CLOCK.now()
@@ -155,6 +169,7 @@ def look(environment: EmbeddedEnvironment) -> dict[str, Any]:
     seen.facts["psql"] = seen.shell("psql production_db -Atc 'select current_database()'")
     seen.facts["start"] = seen.state()
     seen.reset("idle")
+    seen.demand()
     seen.disturb()
     seen.reset("disturbed")
     for service in ("chain", "postgres", "platform"):

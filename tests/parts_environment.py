@@ -91,6 +91,9 @@ class PartsEnvironment:
         self.restarts += 1
         self.running[service] = self.starts[service]()
 
+    def start_on_demand(self, service: str) -> None:
+        raise UnsupportedFault(f"no {service} on demand among the parts")
+
     def inbox(self, channel: str) -> list[Message]:
         raise UnsupportedFault(f"no inbox {channel} among the parts")
 

@@ -146,6 +146,10 @@ class Environment(Protocol):
         """Start a service that is not running; wait until its health probe holds."""
         ...
 
+    def start_on_demand(self, service: str) -> None:
+        """Start a service that is declared on demand, with what it depends on; the next reset stops it."""
+        ...
+
     def inbox(self, channel: str) -> list[Message]:
         """What has arrived on a channel (a service with an inbox) since the last reset, oldest first."""
         ...

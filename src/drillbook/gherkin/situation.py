@@ -45,6 +45,12 @@ def take_steps(drill: Drill, steps: str, section: str) -> None:
     drill.follow(section, quoted(steps))
 
 
+@given(parsers.parse('"{service}" has been started'))
+def started(drill: Drill, service: str) -> None:
+    """Start a service that the environment file declares on demand, and what it depends on; the next reset stops them."""
+    drill.environment.start_on_demand(service)
+
+
 @when(parsers.parse('"{app}" is scaled to {replicas:d} processes'))
 @given(parsers.parse('"{app}" has been scaled to {replicas:d} processes'))
 def scaled(drill: Drill, app: str, replicas: int) -> None:

@@ -83,6 +83,13 @@ def _service(topology: Topology, name: str, service: Service) -> Iterator[Proble
         elif other in topology.apps and name not in topology.apps:
             message = f"{other} is an app, and apps start after everything else, so {name} would never start"
             yield Problem((*path, "depends_on", index), message, "take it out")
+        elif topology.services[other].on_demand and not service.on_demand:
+            message = f"{other} is started on demand, so {name} would wait for it for ever"
+            yield Problem(
+                (*path, "depends_on", index), message, f"give {name} on_demand: true, or take it from {other}"
+            )
+    if service.on_demand and isinstance(service, PlatformService):
+        yield Problem((*path, "on_demand"), "a platform starts with the environment", "put it at the platform's apps")
     if isinstance(service, PostgresService) and not service.migrations.is_dir():
         message = f"there is no folder {service.migrations}"
         yield Problem((*path, "migrations"), message, "make the folder, or correct its name")

@@ -76,6 +76,10 @@ class _Service(Model):
     depends_on: tuple[ServiceName, ...] = Field(
         default=(), description="Services that must be ready before this one starts."
     )
+    on_demand: bool = Field(
+        default=False,
+        description="Started only by a scenario that asks for it, with what it depends on, and stopped at the next reset.",
+    )
 
 
 class PostgresService(_Service):

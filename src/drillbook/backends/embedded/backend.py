@@ -25,7 +25,7 @@ from drillbook.sandbox.variables import real_programs
 from drillbook.shims.install import BindingSpec, install
 from drillbook.topology.model import Topology
 from drillbook.topology.order import dependencies
-from drillbook.topology.services import PlatformService
+from drillbook.topology.services import AppService, PlatformService
 from drillbook.toxiproxy.client import LinkControl
 
 VERCEL = BindingSpec("vercel **", "drillbook.shims.vercel")
@@ -83,8 +83,12 @@ def make_plan(topology: Topology, run_dir: Path) -> Plan:
 def _start(system: System) -> EmbeddedEnvironment:
     services = system.plan.topology.services
     platforms = [name for name, service in services.items() if isinstance(service, PlatformService)]
-    apps = list(system.plan.topology.apps)
-    infrastructure = [name for name in services if name not in platforms and name not in apps]
+    apps = [name for name, app in system.plan.topology.apps.items() if not app.on_demand]
+    infrastructure = [
+        name
+        for name, service in services.items()
+        if not service.on_demand and not isinstance(service, PlatformService | AppService)
+    ]
     with ThreadPoolExecutor(len(services) + 1, thread_name_prefix="start") as pool:
         links = pool.submit(system.start_links)
         zygote = pool.submit(system.start_zygote)

@@ -24,6 +24,7 @@ from drillbook.chain.client import ChainClient
 from drillbook.errors import DrillbookError, EnvironmentFailed, UnsupportedFault
 from drillbook.platform.client import PlatformClient
 from drillbook.platform.launcher import Program
+from drillbook.topology.order import dependencies
 from drillbook.topology.services import AppService, ChainService, PlatformService, PostgresService
 from drillbook.toxiproxy.client import LinkControl
 
@@ -45,6 +46,7 @@ class EmbeddedEnvironment:
         self._system = system
         self._platform: PlatformClient | None = None
         self._chains: dict[str, tuple[ChainClient, str]] = {}
+        self._demanded: list[str] = []
         context = ssl.create_default_context(cafile=str(plan.authority.bundle))
         self._http = httpx.Client(verify=context, timeout=_INBOX_SECONDS, trust_env=False)
         self._take_baseline()
@@ -67,6 +69,7 @@ class EmbeddedEnvironment:
         for pid in self._system.all_pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+        problems += self._attempt("services on demand", self._stop_on_demand)
         for name in self._system.dead():
             problems += self._attempt(name, partial(self._restart, name))
         tasks: dict[str, Callable[[], object]] = {
@@ -135,6 +138,30 @@ class EmbeddedEnvironment:
         elif not self._system.pids(service):
             self._restart(service)
 
+    def start_on_demand(self, service: str) -> None:
+        """Start a service that is declared on demand, and first those that it depends on; one that runs is left alone."""
+        for name in dependencies(self.topology)[service]:
+            self.start_on_demand(name)
+        declared = self.topology.services[service]
+        if not declared.on_demand or service in self._demanded:
+            return
+        self._demanded.append(service)
+        if isinstance(declared, AppService):
+            self.platform.scale(service, declared.replicas)
+            self._system.wait_ready(service)
+            return
+        self._system.start(service)
+        self._system.set_up(service)
+
+    def _stop_on_demand(self) -> None:
+        """Stop what scenarios had started, the last first: apps have none of their processes left, others no data either."""
+        while self._demanded:
+            name = self._demanded.pop()
+            if not isinstance(
+                self.topology.services[name], AppService
+            ):  # the platform's reset stops an app's processes
+                self._system.stop(name)
+
     def _restart(self, service: str) -> None:
         self._system.restart(service)
         if service in self._chains:  # it was made anew, and knows nothing of the old one's snapshot
@@ -157,7 +184,7 @@ class EmbeddedEnvironment:
 
     def _take_baseline(self) -> None:
         for name, service in self.topology.services.items():
-            if isinstance(service, ChainService):
+            if isinstance(service, ChainService) and not service.on_demand:
                 self._take_snapshot(name)
 
     def _take_snapshot(self, chain: str) -> None:
@@ -191,8 +218,9 @@ class EmbeddedEnvironment:
             self.platform.reset()
 
     def _empty_inboxes(self) -> None:
-        for channel in self.topology.inboxes:
-            self._ask("DELETE", channel)
+        for channel, name in self.topology.inboxes.items():
+            if not self.topology.services[name].on_demand:
+                self._ask("DELETE", channel)
 
     def _empty_folders(self) -> None:
         for folder in (self.workspace, self.backups):
@@ -224,7 +252,8 @@ class EmbeddedEnvironment:
         return []
 
     def _only(self, kind: type) -> str:
-        names = [name for name, service in self.topology.services.items() if isinstance(service, kind)]
+        services = self.topology.services.items()
+        names = [name for name, service in services if isinstance(service, kind) and not service.on_demand]
         if len(names) != 1:
             raise UnsupportedFault(f"the topology declares {len(names)} services of that kind; name the one meant")
         return names[0]

@@ -158,7 +158,7 @@ class Plan:
             "ports": {key: {"host": self.addresses.service(name), "port": number} for key, number in app.ports.items()},
             "health": {"path": path, "port": port, "scheme": "http" if port == "http" else "https"},
             "log": str(self.log(name)),
-            "replicas": app.replicas,
+            "replicas": 0 if app.on_demand else app.replicas,
             "deployment": app.deployment,
             "project": app.project,
             "depends_on": [other for other in app.depends_on if other in self.topology.apps],

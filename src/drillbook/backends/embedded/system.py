@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,8 +111,11 @@ class System:
         return _answers(f"{scheme}://{address}{health.http.path}", self._trust)
 
     def set_up(self, service: str | None = None) -> None:
-        """Run the setup steps: all of them, or those that need a service that was started anew."""
+        """Run the setup steps: those of what starts with the environment, or those that need a service that was started anew."""
+        services = self.plan.topology.services
         for step in self.plan.topology.setup:
+            if service is None and any(services[name].on_demand for name in step.needs):
+                continue
             if service is not None and service not in step.needs:
                 continue
             begun, log = self._begin(step.python), self.plan.log(step.python)
@@ -138,6 +142,15 @@ class System:
         else:
             self.start(name)
             self.set_up(name)
+
+    def stop(self, name: str) -> None:
+        """End a service and forget what it kept: its next start is its first."""
+        process, server = self._processes.pop(name, None), self.postgres.pop(name, None)
+        if process:
+            process.kill()
+        if server:
+            server.kill()
+        shutil.rmtree(self.plan.layout.state / name, ignore_errors=True)
 
     def pids(self, name: str) -> list[int]:
         """The pids of a service that this system started itself."""
