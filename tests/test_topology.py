@@ -251,7 +251,7 @@ def test_the_suites_own_environment_holds_together() -> None:
         "phone": "phone",
         "status": "status-page",
     }
-    assert list(topology.apps) == ["orders-api", "frontend"]
+    assert list(topology.apps) == ["orders-api", "frontend", "staging-api", "staging-frontend"]
 
 
 def test_commands_have_a_deadline_and_accepted_exit_codes(folder: Path) -> None:
