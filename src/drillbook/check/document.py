@@ -91,12 +91,18 @@ class Block:
     shell: str = ""
     """`bash`, `powershell`, or "" for data and other languages."""
     is_transcript: bool = False
+    typed: tuple[str, ...] = ()
     script: Script = field(default_factory=Script)
 
     @property
     def text(self) -> str:
         """The block's text as Markdown gives it."""
         return "\n".join(self.rows)
+
+    @property
+    def code(self) -> str:
+        """What a shell is given of it: the text, with prompts and output blanked where it shows a session."""
+        return "\n".join(self.typed or self.rows)
 
     @property
     def end_line(self) -> int:
@@ -365,7 +371,8 @@ class Document:
         block.is_transcript = transcript.is_transcript(text) or block.language in fence.CONSOLES
         rows: Sequence[str] = block.rows
         if block.is_transcript:
-            rows = transcript.masked(text.removesuffix("\n"), root=block.language in fence.CONSOLES).split("\n")
+            text = transcript.masked(text.removesuffix("\n"), root=block.language in fence.CONSOLES)
+            rows = block.typed = tuple(text.split("\n"))
         block.script = read(Source(rows, block.starts, block.line, block.shell))
 
 

@@ -66,8 +66,13 @@ def check_text(text: str, file: Path, rules: Sequence[Rule], options: Options | 
     return conclude(run_rules(document, rules), (), rules)
 
 
-def conclude(checked: Checked, more: Iterable[Finding], rules: Sequence[Rule]) -> tuple[Finding, ...]:
-    """Let a file's comments take findings away, of the rules and `more` (ShellCheck's), and sort what is left."""
+def conclude(
+    checked: Checked, more: Iterable[Finding], rules: Sequence[Rule], *, shellcheck: bool = False
+) -> tuple[Finding, ...]:
+    """Let a file's comments take findings away, of the rules and `more`, and sort what is left.
+
+    `shellcheck` says whether it was run, so that an ignore of one of its codes can be told to be unused.
+    """
     codes = frozenset(rule.code for rule in rules)
     others = tuple(more)
     kept = apply(
@@ -75,7 +80,7 @@ def conclude(checked: Checked, more: Iterable[Finding], rules: Sequence[Rule]) -
         (*checked.findings, *others),
         checked.file,
         is_known=_is_known,
-        was_checked=lambda code: code in codes,
+        was_checked=lambda code: code in codes or (shellcheck and code.startswith("SC")),
     )
     return tuple(sorted(kept, key=lambda finding: (finding.start, finding.code, finding.end)))
 

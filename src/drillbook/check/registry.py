@@ -31,6 +31,7 @@ def rules_of(group: Group) -> tuple[Rule, ...]:
     return tuple(sorted((*own, *_imported(group.folder)), key=lambda rule: rule.code))
 
 
+@cache
 def all_rules() -> tuple[Rule, ...]:
     """Give every rule, group by group."""
     return tuple(rule for group in GROUPS for rule in rules_of(group))
@@ -49,7 +50,8 @@ def find_rule(code: str) -> Rule:
     raise UsageError(f"there is no rule {code!r}", mend=mend)
 
 
-def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> tuple[Rule, ...]:
+@cache
+def selected(select: tuple[str, ...] = (), ignore: tuple[str, ...] = ()) -> tuple[Rule, ...]:
     """Give the rules whose code begins with one of `select` (all, if empty) and with none of `ignore`.
 
     Raises UsageError for a selector that names no rule.

@@ -18,7 +18,7 @@ from drillbook.check.rule import Span
 from drillbook.runbook import shell as splitting
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node, Parser, Tree
 
 
 class Role(StrEnum):
@@ -328,9 +328,13 @@ def _parser() -> Parser:
 _PLACEHOLDER = re.compile(r"(?<![<>&\d])<([A-Za-z][\w. /|-]*)>(?=[\s\"'/:.,;)]|$)", re.MULTILINE)
 
 
-def _parse(rows: Sequence[str]):  # type: ignore[no-untyped-def]
-    text = _PLACEHOLDER.sub(lambda match: "_" + re.sub(r"[^\w.-]", "_", match[1]) + "_", "\n".join(rows))
-    return _parser().parse(text.encode("utf-8", "surrogatepass"))
+def masked(text: str) -> str:
+    """Give a text whose placeholders (`<pod-name>`) are words for bash; places stay."""
+    return _PLACEHOLDER.sub(lambda match: "_" + re.sub(r"[^\w.-]", "_", match[1]) + "_", text)
+
+
+def _parse(rows: Sequence[str]) -> Tree:
+    return _parser().parse(masked("\n".join(rows)).encode("utf-8", "surrogatepass"))
 
 
 @dataclass(slots=True)

@@ -26,6 +26,8 @@ _COLOUR = False if os.environ.get("NO_COLOR") else None
 COMMANDS = {
     "run": "Run drills: break the sandbox, follow the runbook, prove the recovery time.",
     "report": "Print a run again, without running anything.",
+    "check": "Check runbooks without running them.",
+    "rule": "Explain a rule of `drillbook check`.",
     "outline": "Show what Drillbook reads in a runbook.",
     "steps": "List every phrase that features can use.",
     "up": "Start the environment and keep it until Ctrl-C.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from drillbook.check import Document, Found, Rule, Severity
 
-_NUMBER = re.compile(r"(?<![\w+/=.:-])\+\d[\d ().\u00a0-]{4,22}\d(?![\w-])")
+_NUMBER = re.compile(r"(?<![\w+/=.:-])\+\d(?:[ .\u00a0-]?\d|[ .\u00a0-]?\(\d{1,5}\)){5,20}(?![\w-])")
 
 
 def _check(document: Document) -> Iterator[Found]:
