@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -86,9 +87,15 @@ def _each(files: Sequence[Path], plan: Plan, *, with_shellcheck: bool) -> Iterat
         return
     method = "fork" if "fork" in get_all_start_methods() and os.name == "posix" and _is_linux() else "spawn"
     chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
-    with ProcessPoolExecutor(min(workers, len(chunks)), get_context(method)) as pool:
+    with ProcessPoolExecutor(min(workers, len(chunks)), get_context(method), initializer=_seldom_collect) as pool:
         for answers in pool.map(_some, chunks, [plan] * len(chunks), [with_shellcheck] * len(chunks)):
             yield from answers
+
+
+def _seldom_collect() -> None:
+    """Let the collector of cycles rest: a worker lives for seconds, and what it makes lives for one file."""
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
 
 
 def _is_linux() -> bool:

@@ -40,13 +40,44 @@ class Role(StrEnum):
     NESTED = "text that another command is given to run"
 
 
-@dataclass(frozen=True, slots=True)
 class Word:
-    """One word: `text` as written, `value` as the program gets it, None where the shell decides that."""
+    """One word: `text` as written, `value` as the program gets it, None where the shell decides that; `span` its place.
 
-    text: str
-    value: str | None
-    span: Span
+    Value and span are worked out when they are asked for: most words of a runbook never are.
+    """
+
+    __slots__ = ("_node", "_source", "_span", "_value", "text")
+
+    def __init__(self, text: str, node: Node, source: Source) -> None:
+        self.text = text
+        self._node = node
+        self._source = source
+        self._span: Span | None = None
+        self._value: str | _Unasked | None = _UNASKED
+
+    def __repr__(self) -> str:
+        return f"Word({self.text!r})"
+
+    @property
+    def span(self) -> Span:
+        """Where it stands in the document."""
+        if self._span is None:
+            self._span = self._source.span(self._node)
+        return self._span
+
+    @property
+    def value(self) -> str | None:
+        """What the program gets, None where an expansion decides it."""
+        if isinstance(self._value, _Unasked):
+            self._value = _value(self._node, self.text)
+        return self._value
+
+
+class _Unasked:
+    """Stands for a value that nobody has asked for."""
+
+
+_UNASKED = _Unasked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +307,7 @@ _WRAPPERS = {
 }
 """What runs another command: its short options with a value, and how many words of its own come before that command."""
 _RUNS_TEXT = frozenset({"bash", "sh", "zsh", "dash", "ksh", "eval", "watch", "su", "ssh"})
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _DEEPEST = 150
 _STATIC_STRING = frozenset({"string_content", '"'})
 _POWERSHELL = re.compile(
@@ -524,8 +556,7 @@ class _Walker:
             _Walker(piece, self.script, (*command.roles, Role.NESTED), command).read(root)
 
     def _word(self, node: Node) -> Word:
-        span = self.source.span(node)
-        return Word(self._written(node), _value(node), span)
+        return Word(self._written(node), node, self.source)
 
     def _written(self, node: Node) -> str:
         """Give a node's text as the document has it, placeholders included."""
@@ -602,20 +633,20 @@ _VISITS = {
 }
 
 
-def _value(node: Node) -> str | None:
+def _value(node: Node, text: str) -> str | None:
     """Give what the program gets for a word, None if an expansion decides it."""
     kind = node.type
     if kind == "raw_string":
-        return _text(node)[1:-1]
+        return text[1:-1]
     if kind == "string":
         static = all(child.type in _STATIC_STRING for child in node.children)
-        return re.sub(r'\\([$`"\\\n])', r"\1", _text(node)[1:-1]) if static else None
+        return re.sub(r'\\([$`"\\\n])', r"\1", text[1:-1]) if static else None
     if kind == "concatenation":
-        parts = [_value(child) for child in node.children]
+        parts = [_value(child, _text(child)) for child in node.children]
         return None if None in parts else "".join(part for part in parts if part is not None)
     if node.child_count or kind in ("simple_expansion", "ansi_c_string"):
         return None
-    return re.sub(r"\\(.)", r"\1", _text(node), flags=re.DOTALL)
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
 def _unwrap(words: list[Word]) -> tuple[tuple[str, ...], list[Word]]:

@@ -56,6 +56,12 @@ _ELSE_AFTER = re.compile(
     re.IGNORECASE,
 )
 
+# Every target has one of these; most paragraphs have none, and the patterns above are not cheap.
+_HINT = re.compile(
+    r"[<≤⩽]|&l[te];|&#60;|within|inside|under|below|less|fewer|most|more|longer|later|exceed|max|RTO|MTT|TTR|SLA|SLO"
+    r"|deadline|time|recovery|target",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _ENTITIES = (
     ("&lt;", "<   "),
@@ -71,6 +77,8 @@ _DESTINATION = re.compile(r"\]\([^()]*\)")
 
 def find_targets(markdown: str, line: int) -> tuple[TargetTime, ...]:
     """Find the target times in a paragraph, heading or table row of Markdown that begins at `line` (from 1)."""
+    if not _HINT.search(markdown):
+        return ()
     text = _masked(markdown)
     found: dict[int, TargetTime] = {}
     for pattern in (_BEFORE, _AFTER):
