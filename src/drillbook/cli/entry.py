@@ -31,6 +31,7 @@ COMMANDS = {
     "outline": "Show what Drillbook reads in a runbook.",
     "steps": "List every phrase that features can use.",
     "up": "Start the environment and keep it until Ctrl-C.",
+    "load": "Run a declared load test, and say whether its thresholds are kept.",
     "shell": "Open a shell, or run a command, inside a sandbox.",
     "doctor": "Say what this machine can do, and how to mend what it cannot.",
     "toxiproxy": "Start Drillbook's own Toxiproxy server alone.",

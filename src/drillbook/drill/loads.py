@@ -55,7 +55,9 @@ class Loads:
         own = folder / f"{number:03}-{self._journal.worker}-{name}"
         own.mkdir(parents=True)
         try:
-            run = LoadRun(self._environment, load, own, seed=self._seed, workers=workers, clock=self._clock)
+            run = LoadRun(
+                self._environment.start_module, load, own, seed=self._seed, workers=workers, clock=self._clock
+            )
         except EnvironmentFailed as error:
             self._journal.write(LoadBroken(name, error.message))
             raise

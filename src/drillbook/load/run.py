@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from drillbook.backends.base import Environment, RunningModule
+from drillbook.backends.base import RunningModule
 from drillbook.clock import SYSTEM_CLOCK, Clock, wait_until
 from drillbook.errors import EnvironmentFailed
 from drillbook.load.plan import stages
@@ -56,12 +56,16 @@ class Measured:
         return self.between(self.counted_from, float("inf"))
 
 
+StartModule = Callable[[str, Sequence[str]], RunningModule]
+"""Starts a Python module with arguments beside the system: `Environment.start_module`."""
+
+
 class LoadRun:
     """A load that runs. Its generators end with `finish`, or at once with `kill`."""
 
     def __init__(
         self,
-        environment: Environment,
+        start_module: StartModule,
         load: Load,
         folder: Path,
         *,
@@ -74,7 +78,7 @@ class LoadRun:
         self._clock = clock
         self.folder = folder
         """Where its generators write their samples."""
-        self._environment = environment
+        self._start_module = start_module
         self._modules: list[_Module] = []
         _see_that_it_answers(load.host)
         common = {
@@ -141,7 +145,7 @@ class LoadRun:
     def _module(self, common: dict[str, object], role: str, number: int = 0) -> _Module:
         file = self.folder / f"{role}-{number}.csv"
         order = json.dumps(common | {"role": role, "samples": str(file)})
-        module = _Module(self._environment.start_module(GENERATOR, [order]))
+        module = _Module(self._start_module(GENERATOR, [order]))
         self._modules.append(module)
         return module
 
