@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from drillbook.clock import SYSTEM_CLOCK
-from drillbook.errors import EnvironmentFailed, UsageError
+from drillbook.errors import EnvironmentFailed, Unbound, UsageError
 from drillbook.faults.contact_away import ContactAway
 from drillbook.faults.stack import FaultStack
 from drillbook.pager import Pager
-from drillbook.responder.calls import Answer, call_person
+from drillbook.responder.calls import Answer, ask_person, call_person
 from drillbook.topology.load import load
 from tests.parts_environment import PartsEnvironment
 from tests.postgres import ENVIRONMENT_FOLDER
@@ -86,6 +86,24 @@ def test_a_person_who_was_away_is_back_when_healed(environment: PartsEnvironment
     assert faults.heal_all() == []
     assert phone.client.get("/behaviour").json() == before
     assert before["clock_factor"] == FACTOR
+
+
+@pytest.mark.parametrize(("approves", "answer"), [(True, "approved"), (False, "refused")])
+def test_who_is_asked_answers_as_the_scenario_says(environment: PartsEnvironment, approves: bool, answer: str) -> None:
+    approval = ask_person(call(environment, "primary"), {"primary": approves})
+    assert (approval.answer, approval.granted) == (answer, approves)
+    assert str(approval) == f"Joeri van der Klink {answer} it: Service is down"
+
+
+def test_silence_is_no_approval(environment: PartsEnvironment) -> None:
+    ContactAway("primary").inject(environment)
+    approval = ask_person(call(environment, "primary"), {"primary": True})
+    assert (approval.answer, approval.granted) == ("no-answer", False)
+
+
+def test_nobody_approves_by_default(environment: PartsEnvironment) -> None:
+    with pytest.raises(Unbound, match="nobody says what 'primary' answers"):
+        ask_person(call(environment, "primary"), {"secondary": True})
 
 
 def test_nobody_of_that_name(environment: PartsEnvironment) -> None:

@@ -91,6 +91,7 @@ class Drill:
         self._session: ShellSession | None = None
         self._samplers: list[Sampler] = []
         self._watched: tuple[str, ...] = ()
+        self._answers: dict[str, bool] = {}
         self._traffic: Traffic | None = None
         self._settled = False
         self._stopped = False
@@ -183,6 +184,7 @@ class Drill:
             self._registry,
             lambda told: self._tell(section, told),
             omit=self._options.omit_steps,
+            answers=self._answers,
             clock=self.clock,
         )
         responder.follow(section, chosen)
@@ -238,6 +240,11 @@ class Drill:
             self.journal.write(JudgeCrashed(traceback.format_exc()))
             outcome, detail, events = Outcome.UNKNOWN, f"it could not be checked: {error}", ()
         self.journal.write(CheckMade(text, outcome, detail, tuple(events), sensor))
+
+    def set_answer(self, contact: str, *, approves: bool) -> None:
+        """Let a person on call approve, or refuse, whatever they are asked in this drill."""
+        self._answers[contact] = approves
+        self.note(f"{contact} {'approves' if approves else 'refuses'} what they are asked")
 
     def hasten_people(self, factor: float) -> None:
         """Let people's time run `factor` times as fast in this drill, and say so in its report."""

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from drillbook.journal import CommandEnded, CommandStarted, DecisionTaken, Event, PersonCalled, StepEnded, StepStarted
+from drillbook.journal import (
+    ApprovalAsked,
+    CommandEnded,
+    CommandStarted,
+    DecisionTaken,
+    Event,
+    PersonCalled,
+    StepEnded,
+    StepStarted,
+)
 from drillbook.responder import report
 from drillbook.runbook.model import Section
 
 
-def tell(section: Section, told: report.Notification) -> Event:
+def tell(section: Section, told: report.Notification) -> Event:  # noqa: PLR0911 - one for each kind of notification
     """Give the event for one notification of a responder who follows `section`."""
     match told:
         case report.StepStarted():
@@ -24,6 +33,8 @@ def tell(section: Section, told: report.Notification) -> Event:
             return DecisionTaken(told.step.title, told.taken, told.reason, told.at)
         case report.PersonCalled():
             return PersonCalled(told.step.title, **asdict(told.answer))
+        case report.ApprovalAsked():
+            return ApprovalAsked(told.step.title, **asdict(told.approval))
         case report.StepFinished():
             return _step(section, told)
 

@@ -6,7 +6,7 @@ from pytest_bdd import given, parsers, then, when
 
 from drillbook.drill import Drill
 from drillbook.faults.contact_away import ContactAway
-from drillbook.journal import PersonCalled, Record, StepStarted, Timeline
+from drillbook.journal import ApprovalAsked, PersonCalled, Record, StepStarted, Timeline
 from drillbook.verdict.timeline import each, fault_time, first
 
 Look = tuple[bool, str, tuple[int, ...]]
@@ -17,6 +17,12 @@ Called = list[tuple[Record, PersonCalled]]
 def hasten(drill: Drill, factor: int) -> None:
     """Let simulated people take so many times less of the drill's time; the report says so."""
     drill.hasten_people(factor)
+
+
+@given(parsers.re(r'"(?P<contact>[^"]+)" (?P<word>approves|refuses) what they are asked'))
+def answers(drill: Drill, contact: str, word: str) -> None:
+    """Say what a person on call answers to whoever asks them for an approval. Without a word the drill is unknown."""
+    drill.set_answer(contact, approves=word == "approves")
 
 
 @when(parsers.parse('"{contact}" does not pick up'))
@@ -81,6 +87,19 @@ def not_called(drill: Drill, contact: str) -> None:
         return bool(calls(drill.timeline)) and not found, _told(calls(drill.timeline)), _places(found)
 
     drill.check(f"{contact} is not called", look)
+
+
+@then(parsers.re(r'"(?P<contact>[^"]+)" is asked and (?P<answer>approves|refuses|does not answer)'))
+def asked(drill: Drill, contact: str, answer: str) -> None:
+    """See that a person was asked for an approval, and what they answered each time."""
+    wanted = {"approves": "approved", "refuses": "refused", "does not answer": "no-answer"}[answer]
+
+    def look() -> Look:
+        found = [(r, a) for r, a in each(drill.timeline, ApprovalAsked) if a.contact == contact]
+        told = "; ".join(f"{a.question}: {a.answer}" for _, a in found) or "nobody was asked"
+        return {a.answer for _, a in found} == {wanted}, told, tuple(r.seq for r, _ in found)
+
+    drill.check(f"{contact} is asked and {answer}", look)
 
 
 def calls(timeline: Timeline, contact: str = "") -> Called:

@@ -2,6 +2,7 @@
 
 from drillbook.journal.events import (
     SCHEMA,
+    ApprovalAsked,
     CheckMade,
     CommandEnded,
     CommandStarted,
@@ -40,6 +41,7 @@ from drillbook.journal.write import Journal
 
 __all__ = [
     "SCHEMA",
+    "ApprovalAsked",
     "CheckMade",
     "CommandEnded",
     "CommandStarted",

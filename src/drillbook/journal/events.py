@@ -290,6 +290,18 @@ class PersonCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """Somebody was asked at a step to approve something; `answer` is approved, refused or no-answer."""
+
+    step: str
+    contact: str
+    name: str
+    question: str
+    answer: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepEnded:
     """A step ended: done, skipped, omitted, unbound or failed; `allowed` are the seconds granted to people for it."""
 
@@ -400,6 +412,7 @@ Event = (
     | CommandEnded
     | DecisionTaken
     | PersonCalled
+    | ApprovalAsked
     | StepEnded
     | ObjectiveSet
     | InvariantChecked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from drillbook.journal.events import (
+    ApprovalAsked,
     CheckMade,
     CommandEnded,
     CommandStarted,
@@ -75,7 +76,7 @@ def moment(record: Record) -> float:
     match record.event:
         case FaultInjected(at=at) | FaultHealed(at=at) | StepStarted(at=at) | CommandStarted(at=at):
             return at
-        case DecisionTaken(at=at) | LoadStarted(at=at) | PersonCalled(finished=at):
+        case DecisionTaken(at=at) | ApprovalAsked(at=at) | LoadStarted(at=at) | PersonCalled(finished=at):
             return at
         case Observed(finished=at) | RequestEnded(finished=at) | CommandEnded(finished=at) | StepEnded(finished=at):
             return at
@@ -137,6 +138,8 @@ def tell(event: Event) -> str:  # noqa: PLR0911, PLR0912 - one line for each kin
             return _joined(f"decision at {event.step}: {'yes' if event.taken else 'no'}", event.reason)
         case PersonCalled():
             return _person(event)
+        case ApprovalAsked():
+            return f"{event.name} was asked: {_one_line(event.question)}: {event.answer}"
         case StepEnded():
             allowed = f", {seconds(event.allowed)} s allowed" if event.allowed else ""
             return _joined(f"step {event.outcome}{allowed}: {event.title}", event.detail)

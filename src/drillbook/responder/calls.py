@@ -6,11 +6,12 @@ machine makes nobody late. People's time may run faster than the drill's, and ea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drillbook.backends.base import Environment
 from drillbook.clock import Clock
-from drillbook.errors import UsageError
+from drillbook.errors import Unbound, UsageError
 from drillbook.pager import Call, Pager
 from drillbook.topology.services import Contact
 
@@ -42,6 +43,41 @@ class Answer:
         how = "acknowledged" if self.acknowledged else "did not acknowledge and was passed over"
         said = f"{self.name} ({self.number}) {how} after {self.waited:.0f} s"
         return said if self.factor == 1 else f"{said} of their time, which runs {self.factor:g} times as fast"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What came of asking `contact` for an approval: `answer` is approved, refused or no-answer, at `at` (monotonic)."""
+
+    contact: str
+    name: str
+    question: str
+    answer: str
+    at: float
+
+    @property
+    def granted(self) -> bool:
+        """Whether they approved: silence is no approval."""
+        return self.answer == "approved"
+
+    def __str__(self) -> str:
+        how = {"approved": "approved it", "refused": "refused it"}.get(self.answer, "did not answer")
+        return f"{self.name} {how}: {self.question}"
+
+
+def ask_person(called: Answer, answers: Mapping[str, bool]) -> Approval:
+    """Give what somebody who was called says to the question that the call was about; `answers` are the scenario's.
+
+    Raises Unbound where the scenario does not say what they answer: nothing is ever approved by default.
+    """
+    if not called.acknowledged:
+        said = "no-answer"
+    elif called.contact in answers:
+        said = "approved" if answers[called.contact] else "refused"
+    else:
+        mend = f'say it in the scenario: Given "{called.contact}" approves what they are asked (or refuses)'
+        raise Unbound(f"nobody says what {called.contact!r} answers to: {called.message}", mend=mend)
+    return Approval(called.contact, called.name, called.message, said, called.finished)
 
 
 def call_person(environment: Environment, contact: str, message: str, clock: Clock) -> Answer:

@@ -8,15 +8,16 @@ unknown.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from drillbook.backends.base import Environment
 from drillbook.clock import SYSTEM_CLOCK, Clock
 from drillbook.errors import DrillbookError, Unbound, UsageError
-from drillbook.responder.calls import Answer, call_person
+from drillbook.responder.calls import Answer, Approval, ask_person, call_person
 from drillbook.responder.registry import Performer, Registry
 from drillbook.responder.report import (
+    ApprovalAsked,
     CommandFinished,
     CommandResult,
     CommandStarted,
@@ -46,7 +47,7 @@ def matching_steps(sections: Iterable[Section], text: str) -> list[Step]:
 
 class Responder:
     """Follows sections in one shell session. `omit` leaves out steps by words; `fail_fast` stops at the first
-    failure.
+    failure; `answers` say whether each contact approves what they are asked.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Responder:
         *,
         omit: Sequence[str] = (),
         fail_fast: bool = False,
+        answers: Mapping[str, bool] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.environment = environment
@@ -66,6 +68,7 @@ class Responder:
         self.listen = listen
         self.omit = tuple(text for text in omit if text.strip())
         self.fail_fast = fail_fast
+        self.answers = answers or {}
         self.clock = clock
 
     def follow(self, section: Section, steps: Sequence[Step] | None = None) -> Response:
@@ -87,6 +90,7 @@ class _Passage:
     steps: list[StepFinished] = field(default_factory=list)
     commands: list[CommandFinished] = field(default_factory=list)
     called: list[Answer] = field(default_factory=list)
+    approvals: list[Approval] = field(default_factory=list)
 
     def take(self, step: Step) -> None:
         """Perform one step and tell how it ended, even if its function raises what we don't know."""
@@ -165,8 +169,14 @@ class _Passage:
             self._tell(PersonCalled(step, answer))
             return answer
 
+        def ask(contact: str, question: str) -> Approval:
+            approval = ask_person(ring(contact, question), responder.answers)
+            self.approvals.append(approval)
+            self._tell(ApprovalAsked(step, approval))
+            return approval
+
         responder = self.responder
-        known = (self.commands, perform, self.steps, self.called, ring)
+        known = (self.commands, perform, self.steps, self.called, ring, self.approvals, ask)
         situation = Situation(responder.environment, self.section, step, responder.clock, *known)
         said = performer.function(situation)
         if inspect.isawaitable(said):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drillbook.responder.calls import Answer
+from drillbook.responder.calls import Answer, Approval
 from drillbook.runbook.model import Command, Step
 
 
@@ -97,6 +97,14 @@ class PersonCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """Somebody was asked in a step to approve something, and approved, refused or did not answer."""
+
+    step: Step
+    approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step ended. `detail` is what was found or done, or why it was not; `allowed` is 0 for an omitted step."""
 
@@ -109,7 +117,9 @@ class StepFinished:
     detail: str = ""
 
 
-Notification = StepStarted | CommandStarted | CommandFinished | DecisionTaken | PersonCalled | StepFinished
+Notification = (
+    StepStarted | CommandStarted | CommandFinished | DecisionTaken | PersonCalled | ApprovalAsked | StepFinished
+)
 Listener = Callable[[Notification], None]
 
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from drillbook.backends.base import Environment
 from drillbook.clock import Clock
 from drillbook.errors import UsageError
-from drillbook.responder.calls import Answer
+from drillbook.responder.calls import Answer, Approval
 from drillbook.responder.report import CommandFinished, CommandResult, StepFinished, StepOutcome
 from drillbook.runbook.model import Section, Step
 
@@ -34,6 +34,9 @@ class Situation:
     called: Sequence[Answer]
     """Everybody called so far in this section, in order."""
     ring: Callable[[str, str], Answer]
+    approvals: Sequence[Approval]
+    """Every approval asked for so far in this section, in order."""
+    request: Callable[[str, str], Approval]
 
     def run(self, command: str, deadline: float | None = None) -> CommandResult:
         """Run a further command in the runbook's own shell; `deadline` in seconds, else what the environment file
@@ -44,6 +47,15 @@ class Situation:
     def call(self, contact: str, message: str) -> Answer:
         """Call a person on call, by their short name in the environment file, and wait as long as they are granted."""
         return self.ring(contact, message)
+
+    def ask(self, contact: str, question: str) -> Approval:
+        """Call a contact and ask them to approve something; they answer by the scenario's word, or do not pick up."""
+        return self.request(contact, question)
+
+    def approved(self, contact: str) -> bool:
+        """Tell whether the contact was asked in this section, and approved what they were asked last."""
+        asked = [one for one in self.approvals if one.contact == contact]
+        return bool(asked) and asked[-1].granted
 
     def done(self, text: str) -> bool:
         """Tell whether every earlier step whose title contains `text`, case ignored, was taken and done."""
