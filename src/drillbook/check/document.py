@@ -73,7 +73,7 @@ class Link:
     image: bool = False
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Block:
     """A code block. `line` is that of its first row (from 1); `rows` its text; `starts` each row's offset in the document.
 
@@ -94,10 +94,15 @@ class Block:
     typed: tuple[str, ...] = ()
     script: Script = field(default_factory=Script)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The block's text as Markdown gives it."""
         return "\n".join(self.rows)
+
+    @cached_property
+    def _begins(self) -> list[int]:
+        """The index into `text` at which each row begins."""
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     @property
     def code(self) -> str:
@@ -120,8 +125,8 @@ class Block:
 
     def offset(self, index: int) -> int:
         """Give the offset in the document of an index into `text`."""
-        row = self.text.count("\n", 0, index)
-        return self.starts[row] + index - (self.text.rfind("\n", 0, index) + 1)
+        row = bisect_right(self._begins, index) - 1
+        return self.starts[row] + index - self._begins[row]
 
 
 _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
@@ -268,12 +273,29 @@ class Document:
         if self.lines[line - 1][: comment.start - self._starts[line - 1]].strip(" \t>*+-.0123456789"):
             own = [t for t in self._tokens if t.type == "inline" and t.map and t.map[0] < line <= t.map[1]]
             return (own[-1].map[0] + 1, own[-1].map[1] + 1) if own and own[-1].map else (line, line + 1)
-        below = next((row for row in range(end, len(self.lines)) if _has_weight(self.lines[row])), len(self.lines)) + 1
+        below = self._next_of_weight[end] + 1
         section = self.section_at(below)
         if section is not None and section.line == below and section.level:
             return below, self._end_with_subsections(section)
-        maps = (t.map for t in self._tokens if t.map and t.map[0] + 1 == below and not t.type.endswith("list_open"))
-        return below, max((last + 1 for _, last in maps), default=below + 1)
+        return below, max(self._ends_of_blocks.get(below, 0), below + 1)
+
+    @cached_property
+    def _next_of_weight(self) -> list[int]:
+        """For each row (from 0), the first at or below it that holds more than blanks and comments."""
+        found = [len(self.lines)] * (len(self.lines) + 1)
+        for row in range(len(self.lines) - 1, -1, -1):
+            found[row] = row if _has_weight(self.lines[row]) else found[row + 1]
+        return found
+
+    @cached_property
+    def _ends_of_blocks(self) -> dict[int, int]:
+        """The line after the largest block, lists apart, that begins in each line."""
+        found: dict[int, int] = {}
+        for token in self._tokens:
+            if token.map and not token.type.endswith("list_open"):
+                first, last = token.map[0] + 1, token.map[1] + 1
+                found[first] = max(last, found.get(first, 0))
+        return found
 
     def _end_with_subsections(self, section: Section) -> int:
         after = (s.line for s in self.sections if s.line > section.line and s.level <= section.level)

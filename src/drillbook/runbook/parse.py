@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -18,7 +18,7 @@ from markdown_it.token import Token
 
 from drillbook.errors import Location, UsageError
 from drillbook.runbook import fence as fences
-from drillbook.runbook.model import Runbook, Section, Step
+from drillbook.runbook.model import Runbook, Section, Step, TargetTime
 from drillbook.runbook.targets import find_targets
 from drillbook.runbook.wording import first_sentence, is_order, kind_of, step_title
 
@@ -39,12 +39,50 @@ class _Lead:
 
 
 @dataclass(slots=True)
+class _Draft:
+    """A section while it is read."""
+
+    title: str
+    path: str
+    anchor: str
+    level: int
+    line: int
+    targets: list[TargetTime] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def finished(self) -> Section:
+        return Section(
+            self.title, self.path, self.anchor, self.level, self.line, tuple(self.targets), tuple(self.steps)
+        )
+
+
+@dataclass(slots=True)
+class _Names:
+    """Names that were given, with the number that the next one of each is tried with."""
+
+    suffix: str
+    first: int
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def unique(self, name: str) -> str:
+        candidate = name
+        number = self.taken.get(name, self.first)
+        while candidate in self.taken:
+            candidate = name + self.suffix.format(number)
+            number += 1
+        self.taken[name] = number
+        self.taken.setdefault(candidate, self.first)
+        return candidate
+
+
+@dataclass(slots=True)
 class _Reader:
     """Walks the tokens once, building sections; what is open is the lead and the list items around the place."""
 
-    sections: list[Section]
-    trail: list[Section] = field(default_factory=list)
-    anchors: set[str] = field(default_factory=set)
+    sections: list[_Draft]
+    trail: list[_Draft] = field(default_factory=list)
+    paths: _Names = field(default_factory=lambda: _Names(" ({})", 2))
+    anchors: _Names = field(default_factory=lambda: _Names("-{}", 1))
     lead: _Lead | None = None
     item_leads: list[_Lead | None] = field(default_factory=list)
     fences: int = 0
@@ -70,6 +108,8 @@ class _Reader:
                     self.item_leads.pop()
                 case "bullet_list_open" | "ordered_list_open":
                     self._open_list()
+                case "html_block" if token.content.lstrip().startswith("<!--"):
+                    pass  # a comment says nothing to whoever follows the runbook
                 case "hr" | "html_block" | "blockquote_open" | "blockquote_close":
                     self._flush()
         self._flush()
@@ -79,11 +119,8 @@ class _Reader:
         line = _line(token)
         self.trail = [section for section in self.trail if section.level < level]
         parent = f"{self.trail[-1].path} / " if self.trail else ""
-        taken = {section.path for section in self.sections}
-        path = _unique(parent + title, taken, " ({})", 2)
-        anchor = _unique(_slug(title), self.anchors, "-{}", 1)
-        self.anchors.add(anchor)
-        section = Section(title, path, anchor, level, line, find_targets(inline.content, line))
+        path, anchor = self.paths.unique(parent + title), self.anchors.unique(_slug(title))
+        section = _Draft(title, path, anchor, level, line, list(find_targets(inline.content, line)))
         self.sections.append(section)
         self.trail.append(section)
 
@@ -121,9 +158,11 @@ class _Reader:
         for lead in leads:
             if lead is None:
                 continue
-            last = self.sections[-1]
-            kept = tuple(step for step in last.steps if step.commands or step.line != lead.line)
-            self.sections[-1] = replace(last, steps=kept)
+            steps = self.sections[-1].steps
+            first = len(steps)
+            while first and steps[first - 1].line >= lead.line:
+                first -= 1
+            steps[first:] = [step for step in steps[first:] if step.commands or step.line != lead.line]
 
     def _open_list(self) -> None:
         """A paragraph with a colon above a list introduces it; the items are the steps."""
@@ -141,13 +180,10 @@ class _Reader:
             self._add(Step(title, kind_of(title, has_commands=False), lead.line))
 
     def _add(self, *steps: Step) -> None:
-        if steps:
-            self.sections[-1] = replace(self.sections[-1], steps=(*self.sections[-1].steps, *steps))
+        self.sections[-1].steps.extend(steps)
 
     def _add_targets(self, markdown: str, line: int) -> None:
-        found = find_targets(markdown, line)
-        if found:
-            self.sections[-1] = replace(self.sections[-1], targets=(*self.sections[-1].targets, *found))
+        self.sections[-1].targets.extend(find_targets(markdown, line))
 
 
 def parse(path: Path) -> Runbook:
@@ -187,13 +223,14 @@ def _markdown() -> MarkdownIt:
 
 def runbook_of(tokens: Sequence[Token], file: Path) -> Runbook:
     """Make the runbook of tokens that `read_tokens` gave."""
-    reader = _Reader([Section(file.stem, file.stem, "", 0, 1)])
+    reader = _Reader([_Draft(file.stem, file.stem, "", 0, 1)])
+    reader.paths.unique(file.stem)
     reader.read(tokens)
-    preamble, *sections = reader.sections
+    preamble, *sections = (draft.finished() for draft in reader.sections)
     if preamble.steps or preamble.targets:
         sections.insert(0, preamble)
-    titles = [section.title for section in reader.sections[1:] if section.level == 1] or [
-        section.title for section in reader.sections[1:]
+    titles = [draft.title for draft in reader.sections[1:] if draft.level == 1] or [
+        draft.title for draft in reader.sections[1:]
     ]
     return Runbook(file, titles[0] if titles else file.stem, tuple(sections), reader.fences)
 
@@ -231,11 +268,3 @@ def _is_link(inline: Token) -> bool:
 def _slug(title: str) -> str:
     """Give the anchor that GitHub gives a heading: lower case, punctuation out, a hyphen for each space."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-
-
-def _unique(name: str, taken: set[str], suffix: str, number: int) -> str:
-    candidate = name
-    while candidate in taken:
-        candidate = name + suffix.format(number)
-        number += 1
-    return candidate

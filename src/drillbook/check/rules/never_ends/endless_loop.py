@@ -24,8 +24,9 @@ def _check(document: Document) -> Iterator[Found]:
             if not timed and _is_endless(loop.keyword, loop.condition) and not _LEAVES.search(loop.body):
                 yield Found(loop.head, _MESSAGE, _MEND)
         if block.shell == "powershell":
+            leaves = max((match.start() for match in _POWERSHELL_LEAVES.finditer(block.text)), default=-1)
             for match in _POWERSHELL.finditer(block.text):
-                if not _POWERSHELL_LEAVES.search(block.text, match.end()):
+                if leaves < match.end():
                     yield Found(block.span_of(match), _MESSAGE, _MEND)
 
 
