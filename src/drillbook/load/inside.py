@@ -1,7 +1,7 @@
 """The part of `drillbook load` that is done inside a sandbox: run the load, leave every request and its times in a folder.
 
-`python -m drillbook.load.inside ENVIRONMENT LOAD WORKERS SEED FOLDER` in the sandbox of `drillbook up`; in a sandbox of its own it
-is called directly.
+`python -m drillbook.load.inside ENVIRONMENT LOAD WORKERS SEED FOLDER` in the sandbox of `drillbook up`; in a sandbox of its own
+it is called directly.
 """
 
 from __future__ import annotations
