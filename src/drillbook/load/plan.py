@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,11 +46,9 @@ def arrivals(plan: Sequence[Stage], share: int = 1) -> Iterator[float]:
 
     `share`: of so many generators this is one, and gets as great a part.
     """
-    begins, due = 0.0, 0.0
+    begins = 0.0
     for stage in plan:
         gap = share / stage.level
-        while due < begins + stage.seconds:
-            yield due
-            due += gap
+        count = math.ceil(stage.seconds / gap - 1e-9)  # what binary fractions add is no customer
+        yield from (begins + number * gap for number in range(count))
         begins += stage.seconds
-        due = max(due, begins)
