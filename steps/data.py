@@ -20,6 +20,8 @@ from drillbook.verdict.timeline import each
 ARCHIVE = "latest_backup.dump"
 SEEDED = 200
 """How many orders database/90_seed.sql makes; their ids are 1 to 200."""
+_ARCHIVED_SECONDS = 10.0
+"""PostgreSQL tries a segment that could not be archived again after a second, and three times."""
 Look = tuple[bool, str, tuple[int, ...]]
 
 
@@ -91,7 +93,7 @@ def wal_archived(drill: Drill) -> None:
         database.execute("select pg_reload_conf()")
     shell(drill, "pg_basebackup -D base -c fast -X fetch --no-sync")
     segment = shell(drill, "sed -nE 's/^START WAL.*file ([0-9A-F]+).*/\\1/p' base/backup_label")
-    if not wait_until((wal / segment).exists, 5.0):
+    if not wait_until((wal / segment).exists, _ARCHIVED_SECONDS):
         raise EnvironmentFailed(f"the base backup's first WAL segment, {segment}, was not archived")
 
 
@@ -102,7 +104,9 @@ def wal_gap(drill: Drill) -> None:
     wal = drill.environment.backups / "wal"
     before = set(wal.iterdir())
     shell(drill, "psql -d postgres -Atqc 'SELECT pg_switch_wal()'")
-    lost = wait_until(lambda: [file for file in wal.iterdir() if file not in before and len(file.name) == 24], 5.0)
+    lost = wait_until(
+        lambda: [file for file in wal.iterdir() if file not in before and len(file.name) == 24], _ARCHIVED_SECONDS
+    )
     if not lost:
         raise EnvironmentFailed("no segment came to the WAL archive")
     lost[0].unlink()

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +143,14 @@ class Seen:
             after = [bool(environment.processes(name)) for name in names]
         self.facts["staging"] = {"said": said, "processes": processes, "production": same, "after": after}
 
+    def begin_login(self) -> socket.socket:
+        """Begin a login at the database and stop in the middle of it, as a client does that hangs: give its socket."""
+        asked = b"user\0meta_aggregator\0database\0production_db\0\0"
+        client = socket.create_connection(("db.metaaggregator.com", 5432), timeout=20)
+        client.sendall(struct.pack("!ii", 8 + len(asked), 3 << 16) + asked)
+        self.facts["login asked for"] = client.recv(1).decode()  # R: the server wants to see a password
+        return client
+
     def reset(self, name: str) -> None:
         """Reset, and note what it took and said."""
         begun = SYSTEM_CLOCK.now()
@@ -170,6 +179,8 @@ def look(environment: EmbeddedEnvironment) -> dict[str, Any]:
     seen.facts["start"] = seen.state()
     seen.reset("idle")
     seen.demand()
+    with seen.begin_login():
+        seen.reset("half a login")
     seen.disturb()
     seen.reset("disturbed")
     for service in ("chain", "postgres", "platform"):

@@ -15,7 +15,16 @@ from tests.embedded_program import ENVIRONMENT, REPOSITORY
 SECONDS = 150
 STAGING = {f"{name}staging.metaaggregator.com" for name in ("", "api.", "db.", "rpc.")}
 """Names whose services are started on demand."""
-RESETS = ["on demand", "idle", "disturbed", "killed chain", "killed postgres", "killed platform", "restarted chain"]
+RESETS = [
+    "on demand",
+    "idle",
+    "half a login",
+    "disturbed",
+    "killed chain",
+    "killed postgres",
+    "killed platform",
+    "restarted chain",
+]
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +86,12 @@ def test_a_reset_returns_everything_to_its_start(seen: dict[str, Any], name: str
 def test_a_reset_of_what_nobody_touched_is_quick(seen: dict[str, Any]) -> None:
     """0.3 s is the aim, which the benchmarks measure; this machine may be busy."""
     assert seen["idle"]["seconds"] < 3.0
+
+
+def test_a_client_that_hangs_in_its_login_holds_no_reset_up(seen: dict[str, Any]) -> None:
+    """PostgreSQL would wait for it until its authentication_timeout of a minute."""
+    assert seen["login asked for"] == "R"
+    assert seen["half a login"]["seconds"] < 10.0
 
 
 def test_a_reset_that_cannot_reach_its_state_says_so_and_does_the_rest(seen: dict[str, Any]) -> None:

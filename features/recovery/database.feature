@@ -117,4 +117,4 @@ Feature: Database Recovery
     And 3 orders have been acknowledged since
     Then service is restored within the target
     And every order is there again
-    And customers are held up for 3 seconds at most, and the application is not restarted
+    And customers are held up for 5 seconds at most, and the application is not restarted

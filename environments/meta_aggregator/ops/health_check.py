@@ -13,6 +13,7 @@ from ops.check_contract_interaction import newest_block, running_escrow
 from ops.check_db_connection import answers_queries
 from ops.looking import Broken, ask, look_at
 
+SITE = "https://metaaggregator.com/"
 FRONTEND = "https://metaaggregator.com/api/health"
 API = "https://api.metaaggregator.com/health"
 CALLED = {"zeroex": "0x", "coingecko": "CoinGecko"}
@@ -20,7 +21,10 @@ CALLED = {"zeroex": "0x", "coingecko": "CoinGecko"}
 
 
 def frontend() -> str:
-    """See that the site answers, and that it reaches the API."""
+    """See that the site's page comes, and that the site reaches the API."""
+    page = ask(SITE)
+    if page.status != 200 or b"Meta Aggregator" not in page.body:
+        raise Broken(f"HTTP {page.status}, and not the site's page")
     answer = ask(FRONTEND)
     body = answer.json()
     if answer.status != 200:
