@@ -138,6 +138,15 @@ def test_the_outline_is_text_or_json() -> None:
     assert drillbook("outline", runbook, "--format", "json").stdout.startswith('{\n  "sections": [')
 
 
+def test_the_phrases_of_engine_and_suite_are_listed() -> None:
+    shown = drillbook("steps", "disk", "full")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert 'When the disk of the "{folder}" is full' in shown.stdout
+    suite = drillbook("steps", "base backup").stdout
+    assert "steps.data" in suite
+    assert "Given WAL is archived, beside a base backup" in suite
+
+
 def test_a_report_is_made_again_and_exits_as_its_run(tmp_path: Path) -> None:
     three_drills(tmp_path)
     shown = drillbook("report", tmp_path)

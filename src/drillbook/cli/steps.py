@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from drillbook.cli.places import ENVIRONMENTS
+
 if TYPE_CHECKING:
     from drillbook.gherkin import Phrase
 
@@ -45,10 +47,10 @@ def command(words: tuple[str, ...]) -> None:
 
 
 def _import_suite(project: Path) -> None:
-    """Import the project's own words: importing a module is what makes them known."""
+    """Import the project's own words: importing a module is what makes them known. They may import an environment's."""
     files = sorted((project / SUITE).glob("*.py"))
-    if files and str(project) not in sys.path:
-        sys.path.insert(0, str(project))
+    environments = [file.parent for file in sorted((project / ENVIRONMENTS).glob("*/environment.yaml"))]
+    sys.path[:0] = [str(folder) for folder in (project, *environments) if files and str(folder) not in sys.path]
     for file in files:
         if file.stem != "__init__":
             importlib.import_module(f"{SUITE}.{file.stem}")
