@@ -16,6 +16,7 @@ from drillbook.backends.base import Address
 from drillbook.clock import SYSTEM_CLOCK, wait_until
 from drillbook.errors import EnvironmentFailed, UnsupportedFault
 from drillbook.faults.base import Fault
+from drillbook.faults.index_dropped import IndexDropped
 from drillbook.faults.pool_exhausted import PoolExhausted
 from drillbook.faults.process_frozen import ProcessFrozen
 from drillbook.faults.rows_deleted import RowsDeleted
@@ -120,6 +121,17 @@ def test_dropped_table_is_absent(environment: PartsEnvironment, server: Postgres
     assert value(environment, b"select count(*) from pg_constraint where conname = 'trades_order_id_fkey'") == 0
 
 
+def test_a_dropped_index_is_gone_and_comes_back_as_it_was(environment: PartsEnvironment) -> None:
+    definition = b"select indexdef from pg_indexes where indexname = 'price_ticks_token_at'"
+    before = value(environment, definition)
+    active = IndexDropped("price_ticks_token_at").inject(environment)
+    with environment.database() as connection:
+        assert connection.execute(definition).fetchone() is None
+    active.heal()
+    assert value(environment, definition) == before
+    active.heal()  # somebody else has made it: nothing is left to do
+
+
 def test_deleted_rows_are_gone_and_the_others_are_there(environment: PartsEnvironment) -> None:
     before = value(environment, b"select count(*) from orders")
     RowsDeleted("public.orders", where="id > 190 and sell_token like 'ETH%'").inject(environment)
@@ -135,6 +147,8 @@ def test_deleted_rows_are_gone_and_the_others_are_there(environment: PartsEnviro
         (TableDropped('orders"; drop table trades; --'), "does not exist"),
         (RowsDeleted("orders", where="id < 0"), "no row of orders is one where id < 0"),
         (RowsDeleted("orders"), "violates foreign key constraint"),
+        (IndexDropped("nothing"), "there is no index nothing"),
+        (IndexDropped("orders_pkey"), "cannot drop index orders_pkey"),
         (TableLocked("nothing"), 'relation "nothing" does not exist'),
     ],
 )

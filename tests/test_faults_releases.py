@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from drillbook.clock import wait_until
 from drillbook.errors import DrillbookError
 from drillbook.faults.bad_release import BadRelease
+from drillbook.faults.changed_release import ChangedRelease
+from drillbook.faults.cluster_full import ClusterFull
 from tests.parts_environment import PartsEnvironment
 from tests.platform_server import PlatformServer, platform_server
 
@@ -75,3 +81,54 @@ def test_healing_after_the_responder_rolled_back_does_nothing(
 def test_an_app_that_is_not_there(environment: PartsEnvironment) -> None:
     with pytest.raises(DrillbookError):
         BadRelease("greter").inject(environment)
+
+
+def test_a_changed_release_has_its_setting_and_healing_takes_it_away(
+    server: PlatformServer, environment: PartsEnvironment
+) -> None:
+    good = server.app().current
+    active = ChangedRelease("greeter", "DATABASE_POOL", "1").inject(environment)
+    [pid] = server.pids()
+    assert b"DATABASE_POOL=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    active.heal()
+    assert server.app().current == good
+    [pid] = server.pids()
+    assert b"DATABASE_POOL=1" not in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def test_a_full_cluster_leaves_new_processes_pending_until_there_is_room(
+    server: PlatformServer, environment: PartsEnvironment
+) -> None:
+    def states() -> list[str]:
+        return sorted(instance.state for instance in server.app().instances)
+
+    active = ClusterFull(2).inject(environment)
+    server.client.scale("greeter", 4)
+    assert states() == ["pending", "pending", "ready", "ready"]
+    assert feel(server) == "200"
+    server.client.scale("greeter", 3)
+    assert states() == ["pending", "ready", "ready"]  # who waits goes first
+    active.heal()
+    assert wait_until(lambda: states() == ["ready", "ready", "ready"], 10)
+
+
+def test_a_place_that_becomes_free_goes_to_who_waits(server: PlatformServer, environment: PartsEnvironment) -> None:
+    ClusterFull(1).inject(environment)
+    server.client.scale("greeter", 2)
+    [pid] = server.pids()
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: [p for p in server.pids() if p != pid], 10)
+
+
+def test_a_reset_gives_the_cluster_its_room_back(server: PlatformServer, environment: PartsEnvironment) -> None:
+    before = server.client.capacity()
+    ClusterFull(1).inject(environment)
+    server.client.scale("greeter", 3)
+    server.client.reset()
+    assert server.client.capacity() == before
+    assert [instance.state for instance in server.app().instances] == ["ready"]
+
+
+def test_a_cluster_that_is_smaller_already_is_no_fault(environment: PartsEnvironment) -> None:
+    with pytest.raises(DrillbookError, match="did not take"):
+        ClusterFull(50).inject(environment)

@@ -79,6 +79,22 @@ class Contract:
         assert done.endswith('deployment "meta-greeter" successfully rolled out\n')
         assert len(platform.pids()) == 3
 
+    def test_what_the_cluster_has_no_room_for_is_pending(self, platform: PlatformServer) -> None:
+        platform.client.set_capacity(3)
+        self.good(platform, "scale deployment meta-greeter --replicas=5")
+        failed = self.run(platform, f"rollout status {D} --timeout=1s")
+        assert failed.returncode == 1
+        assert "timed out waiting for the condition" in failed.stderr
+        words = [line.split() for line in self.good(platform, "get pods").splitlines()[1:]]
+        assert sorted((ready, status) for _, ready, status, *_ in words) == [
+            *[("0/1", "Pending")] * 2,
+            *[("1/1", "Running")] * 3,
+        ]
+        assert self.good(platform, "get events").count("FailedScheduling") >= 2
+        assert "Too many pods" in self.good(platform, "get events")
+        platform.client.set_capacity(10)
+        assert "successfully rolled out" in self.good(platform, f"rollout status {D} --timeout=15s")
+
     def test_scale_checks_the_current_replicas(self, platform: PlatformServer) -> None:
         said = self.bad(platform, "scale deployment meta-greeter --replicas=5 --current-replicas=1")
         assert said == "error: Expected replicas to be 1, was 2\n"

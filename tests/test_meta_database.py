@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psycopg
 import pytest
 from eth_utils.crypto import keccak
 
+from drillbook.clock import wait_until
 from tests.postgres import ENVIRONMENT_FOLDER, OWNER, PostgresServer, running_postgres
 
 DATABASE, SIDE = "production_db", "restored"
@@ -237,3 +239,53 @@ def test_a_dropped_table_comes_back_by_the_runbooks_own_restore(postgres: Postgr
     with psycopg.connect(postgres.url(DATABASE)) as link:
         link.execute("insert into incidents (title, severity, started_at) values ('after', 'minor', now())")
     assert verify(postgres).returncode == 0
+
+
+def test_the_performance_check_names_a_missing_index_and_gives_what_makes_it(postgres: PostgresServer) -> None:
+    check = (sys.executable, "-m", "ops.check_db_performance")
+    healthy = run(postgres, *check)
+    assert (healthy.returncode, "SLOW" in healthy.stdout) == (0, False), healthy.stdout
+    change(postgres, "drop index price_ticks_token_at", "drop index orders_status_id")
+    found = run(postgres, *check)
+    assert found.returncode == 1
+    assert "SLOW  index price_ticks_token_at is missing" in found.stdout
+    assert "SLOW  index orders_status_id is missing" in found.stdout
+    assert "which reads the whole of price_ticks" in found.stdout
+    statements = run(postgres, *check, "--missing-indexes").stdout.splitlines()
+    assert len(statements) == 2
+    assert all(statement.startswith("create index concurrently ") for statement in statements)
+    with postgres.superuser(DATABASE) as link:
+        for statement in statements:
+            link.execute(statement.encode())
+    assert run(postgres, *check).returncode == 0
+
+
+def test_the_performance_check_names_who_blocks_whom(postgres: PostgresServer) -> None:
+    with psycopg.connect(postgres.url(DATABASE)) as blocker, psycopg.connect(postgres.url(DATABASE)) as blocked:
+        blocker.execute("lock table incidents")
+        waiting = Thread(target=lambda: blocked.execute("select count(*) from incidents"), daemon=True)
+        waiting.start()
+        found = ""
+
+        def seen() -> bool:
+            nonlocal found
+            found = run(postgres, sys.executable, "-m", "ops.check_db_performance").stdout
+            return "waits for session" in found
+
+        assert wait_until(seen, 10)
+        assert f"session {blocker.info.backend_pid}, which is idle in transaction" in found
+        blocker.rollback()
+        waiting.join()
+
+
+def test_the_performance_test_times_each_statement_and_leaves_nothing(postgres: PostgresServer) -> None:
+    test = (sys.executable, "-m", "ops.db_performance_test")
+    before = rows(postgres, "select count(*), count(*) filter (where status = 'cancelled') from orders")
+    healthy = run(postgres, *test)
+    assert healthy.returncode == 0, healthy.stdout + healthy.stderr
+    assert [line[:2] for line in healthy.stdout.splitlines()] == ["ok"] * 4
+    assert rows(postgres, "select count(*), count(*) filter (where status = 'cancelled') from orders") == before
+    change(postgres, "drop index price_ticks_token_at")
+    slow = run(postgres, *test)
+    assert slow.returncode == 1
+    assert next(line for line in slow.stdout.splitlines() if line.startswith("SLOW")).startswith("SLOW  the list of")

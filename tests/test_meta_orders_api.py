@@ -256,6 +256,42 @@ def test_quotes_fall_back_and_say_so(system: System) -> None:
     assert "429" in none.json()["errors"]["coingecko"]
 
 
+def test_a_late_source_is_not_waited_for_once_its_circuit_is_open(system: System) -> None:
+    question = "/api/quote?sell_token=ETH&buy_token=USDC&sell_amount=2000000000000000000"
+    system.zeroex.client.put("/behaviour", json={"mode": "slow", "delay": 3})
+
+    def asked() -> tuple[float, str]:
+        started = monotonic()
+        source = str(system.api.client.get(question).json()["source"])
+        return monotonic() - started, source
+
+    assert wait_until(lambda: asked()[0] < 0.5, 10)
+    assert asked()[1] == "coingecko"
+    assert 'orders_api_circuit_open{name="0x"} 1' in system.api.client.get("/metrics").text
+    system.zeroex.client.put("/behaviour", json={"mode": "healthy"})
+    assert wait_until(lambda: asked()[1] == "0x", 10)
+    assert 'orders_api_circuit_open{name="0x"} 0' in system.api.client.get("/metrics").text
+
+
+def test_an_open_order_is_cancelled_once_and_by_its_customer_only(system: System) -> None:
+    order = place(system, "key-cancel").json()
+
+    def cancel(customer: str) -> httpx.Response:
+        return system.api.client.post(f"/api/orders/{order['id']}/cancel", json={"customer": customer})
+
+    assert cancel("0x" + "cd" * 20).status_code == 404
+    cancelled = cancel(ORDER["customer"])
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    assert cancel(ORDER["customer"]).status_code == 409
+
+
+def test_a_list_tells_what_each_token_was_worth(system: System) -> None:
+    orders = system.api.client.get("/api/orders?limit=200").json()["orders"]
+    worth = {order["sell_token"]: float(order["sell_token_usd"]) for order in orders if order["sell_token_usd"]}
+    assert 2900 < worth["ETH"] < 3100
+    assert 0.9 < worth["USDC"] < 1.1
+
+
 def test_a_cut_link_is_said_within_a_second_and_mends_itself(system: System) -> None:
     system.database.cut()
     try:

@@ -182,3 +182,11 @@ def test_a_worker_that_dies_is_never_green(tmp_path: Path) -> None:
 
     assert done.returncode == 3, done.stdout + done.stderr
     assert outcomes(run)["it comes back"] == "pass"
+
+
+def test_a_scenario_whose_program_is_not_installed_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    needing = HEALS.replace("  Scenario", "  @needs:no_such_program\n  Scenario", 1)
+    done = drillbook("run", str(feature(tmp_path, needing)), "--output", str(tmp_path / "run"))
+    assert done.returncode == 2, done.stdout
+    assert "left out: it comes back (" in done.stdout
+    assert "it needs no such program, which is not installed" in done.stdout

@@ -17,6 +17,7 @@ from drillbook.journal import (
     FaultOmitted,
     InvariantChecked,
     JudgeCrashed,
+    LoadBroken,
     ObjectiveSet,
     RequestEnded,
     SteadyStateChecked,
@@ -103,6 +104,7 @@ def test_a_drill_without_its_premises_claims_nothing(story: Story, said: str, mo
         (replace(STORY, healed=(FaultHealed("x", "y", FAULT_AT + 9, "stuck"),)), "x of y could not be healed: stuck"),
         (replace(STORY, checks=(JudgeCrashed("Traceback\n  Boom: no\n"),)), "the drill broke off: Boom: no"),
         (replace(STORY, checks=(JudgeCrashed(""),)), "the drill broke off"),
+        (replace(STORY, checks=(LoadBroken("rush", "it died"),)), "the load rush could not be measured: it died"),
         (replace(STORY, checks=(CheckMade("seen", UNKNOWN, "not to be seen"),)), "seen: not to be seen"),
         (replace(STORY, traffic=(TrafficEnded(3, 0),)), "no request of the traffic was ever acknowledged"),
         (
