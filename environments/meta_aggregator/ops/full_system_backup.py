@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -145,11 +146,13 @@ def empty_chain(chain_id: int) -> Iterator[EmptyChain]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     argv = chain_command("127.0.0.1", port, chain_id, os.environ)
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
     try:
         yield EmptyChain(process, f"http://127.0.0.1:{port}")
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # npm's anvil is a wrapper with the node as its child
         process.wait()
 
 

@@ -1,13 +1,15 @@
 """Take dead rows and bloat out of the database without keeping its writers waiting; prints what each table lost.
 
-Every table is vacuumed and analysed, which locks out nobody. Only a table with much air is then written anew (VACUUM FULL),
-which locks it, so that is bounded twice: it waits for the lock at most WAIT seconds, for those behind it wait as well, and
+Every table is vacuumed and analysed, which locks out nobody, and indexes with much air are built anew beside the old ones
+(REINDEX CONCURRENTLY), which locks out nobody either. Only a table with much air is written anew (VACUUM FULL), which locks
+it, so that is bounded twice: it waits for the lock at most WAIT seconds, for those behind it wait as well, and
 it is cancelled when it has not done within LOCK_SECONDS_MAX; a table too large for that is left for pg_repack. Exit 1 where
 bloat is left, and it says which and why; 2 where the database could not be asked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -29,23 +31,27 @@ SPARE = 1_000_000
 """Bytes of air below which a table is left alone."""
 TABLES = """
     select c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid), coalesce(s.n_dead_tup, 0), greatest(c.reltuples, 0),
+           (select count(*) from pg_index where indrelid = c.oid),
            coalesce((select sum(avg_width) from pg_stats where schemaname = 'public' and tablename = c.relname), 100)
     from pg_class c left join pg_stat_user_tables s on s.relid = c.oid
     where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace order by 1
 """
 ROW_OVERHEAD = 40
 """Bytes of a row's header, its item pointer and its alignment."""
+ENTRY, INDEX_PAGES = 100, 16_384
+"""Bytes that an index needs for each row, generously, and those of an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's size: `air` is what its live rows do not need, estimated from the planner's statistics."""
+    """A table's size in bytes; what its live rows need is estimated from the planner's statistics."""
 
     name: str
     heap: int
     indexes: int
     dead: int
     live_bytes: int
+    index_bytes: int
 
     @property
     def air(self) -> int:
@@ -58,24 +64,28 @@ class Table:
         return self.air > SPARE and self.air > self.heap / 2
 
     @property
+    def indexes_bloated(self) -> bool:
+        """Whether its indexes are mostly air."""
+        return self.indexes - self.index_bytes > SPARE and self.indexes > 2 * self.index_bytes
+
+    @property
     def seconds(self) -> float:
         """How long writing it anew takes at the most."""
-        return (self.live_bytes + self.indexes) / BYTES_PER_SECOND
+        return (self.live_bytes + self.index_bytes) / BYTES_PER_SECOND
 
 
 def tables(link: Connection) -> list[Table]:
     """Look at every table."""
     return [
-        Table(name, heap, indexes, dead, int(rows * (width + ROW_OVERHEAD)))
-        for name, heap, indexes, dead, rows, width in link.execute(TABLES).fetchall()
+        Table(name, heap, sizes, dead, int(rows * (width + ROW_OVERHEAD)), int(count * (rows * ENTRY + INDEX_PAGES)))
+        for name, heap, sizes, dead, rows, count, width in link.execute(TABLES).fetchall()
     ]
 
 
 def compact(link: Connection, table: Table, bound: float) -> tuple[float, str]:
     """Write a table anew within the bound; give the seconds that it was locked or waited for, and why it was not done."""
     statement = sql.SQL("vacuum (full, analyze) {}").format(sql.Identifier(table.name))
-    link.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{int(WAIT * 1000)}ms")))
-    link.execute(sql.SQL("set statement_timeout = {}").format(sql.Literal(f"{int(bound * 1000)}ms")))
+    limit(link, WAIT, bound)
     longest, why = 0.0, ""
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -85,7 +95,7 @@ def compact(link: Connection, table: Table, bound: float) -> tuple[float, str]:
             link.execute(statement)
             why = ""
         except psycopg.errors.LockNotAvailable:
-            why = "somebody holds it: " + holders(link, table)
+            why = "somebody holds it: " + (holders(link, table) or "gone by now")
         except psycopg.errors.QueryCanceled:
             why = f"it was not done within {bound:g} s, and was cancelled"
         longest = max(longest, monotonic() - begun)
@@ -94,31 +104,62 @@ def compact(link: Connection, table: Table, bound: float) -> tuple[float, str]:
     return longest, why
 
 
-def holders(link: Connection, table: Table) -> str:
-    """Name the sessions that hold a lock on a table."""
+def rebuild(link: Connection, table: Table) -> str:
+    """Build a table's indexes anew beside the old ones; give why that was not done. It waits for every older transaction, so it
+    is not begun while one stays open: cut short, it would leave a half-built index, which is dropped at the next chance.
+    """
+    limit(link, WAIT * ATTEMPTS, 0)
+    try:
+        drop_half_built(link, table)
+        if open_ones := holders(link, table, WAIT):
+            return "somebody holds it: " + open_ones
+        link.execute(sql.SQL("reindex table concurrently {}").format(sql.Identifier(table.name)))
+    except psycopg.errors.LockNotAvailable:
+        with contextlib.suppress(psycopg.errors.LockNotAvailable):
+            drop_half_built(link, table)
+        return "a transaction began meanwhile and stays open"
+    return ""
+
+
+def drop_half_built(link: Connection, table: Table) -> None:
+    """Drop the indexes that a REINDEX CONCURRENTLY which was cut short has left. Raises LockNotAvailable."""
+    invalid = (
+        "select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid"
+        " where i.indrelid = %s::regclass and not i.indisvalid and c.relname ~ '_cc(new|old)[0-9]*$'"
+    )
+    for (name,) in link.execute(invalid, (table.name,)).fetchall():
+        link.execute(sql.SQL("drop index {}").format(sql.Identifier(name)))
+
+
+def limit(link: Connection, wait: float, seconds: float) -> None:
+    """Bound the statements to come: seconds that they may wait for a lock, and take altogether (0: as long as it takes)."""
+    for name, bound in (("lock_timeout", wait), ("statement_timeout", seconds)):
+        link.execute(sql.SQL("set {} = {}").format(sql.Identifier(name), sql.Literal(f"{int(bound * 1000)}ms")))
+
+
+def holders(link: Connection, table: Table, older: float = 0.0) -> str:
+    """Name the sessions that hold a lock on a table, in transactions older than so many seconds; "" for none."""
     rows = link.execute(
         "select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed'), a.state from pg_locks l"
         " join pg_stat_activity a using (pid) where l.relation = %s::regclass and l.granted and l.pid <> pg_backend_pid()"
-        " order by a.xact_start limit 3",
-        (table.name,),
+        " and a.xact_start <= clock_timestamp() - make_interval(secs => %s) order by a.xact_start limit 3",
+        (table.name, older),
     ).fetchall()
-    return ", ".join(f"session {pid} ({name}, {state})" for pid, name, state in rows) or "gone by now"
+    return ", ".join(f"session {pid} ({name}, {state})" for pid, name, state in rows)
 
 
 def optimize(link: Connection, bound: float) -> list[str]:
     """Clean every table; give what is left to do, in words."""
     before = {table.name: table for table in tables(link)}
     left = []
-    link.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{int(WAIT * 1000)}ms")))
+    limit(link, WAIT, 0)
     for name in before:
-        try:
-            link.execute(sql.SQL("vacuum (analyze, skip_locked) {}").format(sql.Identifier(name)))
-        except psycopg.errors.LockNotAvailable:
-            left.append(f"{name} was not vacuumed: it is locked")
+        # Without truncation, for which it would ask for an exclusive lock.
+        link.execute(sql.SQL("vacuum (analyze, skip_locked, truncate off) {}").format(sql.Identifier(name)))
     for table in tables(link):
         if table.bloated and table.seconds > bound:
             left.append(
-                f"{table.name}: {table.air} bytes of air; locked for {table.seconds:.1f} s it would take: pg_repack"
+                f"{table.name}: {table.air} bytes of air, and a lock of up to {table.seconds:.1f} s: use pg_repack"
             )
         elif table.bloated:
             locked, why = compact(link, table, bound)
@@ -126,7 +167,11 @@ def optimize(link: Connection, bound: float) -> list[str]:
                 f"{table.name}: {'left alone' if why else 'written anew'}, writers waited at most {locked:.3f} s at once"
             )
             left += [f"{table.name} is left bloated: {why}"] if why else []
-    link.execute("set statement_timeout = 0")
+        elif table.indexes_bloated:
+            why = rebuild(link, table)
+            print(f"{table.name}: {'indexes left alone' if why else 'indexes built anew'}, nobody waited")
+            left += [f"{table.name}: its indexes are left bloated: {why}"] if why else []
+    limit(link, WAIT, 0)
     for table in tables(link):
         was = before[table.name]
         print(
