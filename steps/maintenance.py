@@ -37,7 +37,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @given("the project's dependencies are installed")
 def project_installed(drill: Drill) -> None:
-    """Put the project's package.json and lock file into the workspace, and each package as it is locked into node_modules."""
+    """Start the registry, put the project's package.json and lock file into the workspace, and each package as it is locked
+    into node_modules.
+    """
+    drill.environment.start_on_demand(REGISTRY)
     workspace, project = drill.environment.workspace, drill.environment.topology.folder / "project"
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(project / name, workspace / name)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drillbook.cli.entry import main
 from drillbook.drill.read import runbook_read
 from drillbook.errors import UsageErrors
 from drillbook.gherkin.plan import planned
@@ -101,3 +102,15 @@ def test_the_tables_have_a_row_for_every_section_and_scenario(file: Path) -> Non
             names = {row[1] for row in rows if row[0] == title(section)}
             if what == "scenarios":
                 assert {one.scenario for one in section.rehearsals} <= {re.sub(r" \[.*\]$", "", name) for name in names}
+
+
+def test_the_outline_tells_what_the_features_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["outline", str(ENVIRONMENT / "runbook.md"), "--features", str(FEATURES)])
+    told = capsys.readouterr().out
+    assert code == (0 if suite().complete else 3)
+    assert (
+        "node scripts/fullSystemBackup.js\n        by A full backup comes back identical in an empty environment: planned"
+        in told
+    )
+    assert main(["outline", str(ENVIRONMENT / "runbook.md"), "--features", str(FEATURES / "recovery")]) == 3
+    assert "NO REASON GIVEN" in capsys.readouterr().out

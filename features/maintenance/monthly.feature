@@ -48,7 +48,7 @@ Feature: Monthly Maintenance
 
   @recovers-by:capacity_planning_review
   Scenario: A slower database lets the pool run out first, and soon
-    When the link "api-database" gains 100 ms of latency with 0 ms of jitter
+    When the link "api-database" gains 50 ms of latency with 0 ms of jitter
     And the responder takes the step "Capacity planning review" of "Monthly Maintenance"
     Then the step "Capacity planning review" notices the fault
     And the step "Capacity planning review" says "first: the pool"

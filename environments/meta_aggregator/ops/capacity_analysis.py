@@ -30,7 +30,7 @@ import psycopg
 from ops import production
 from ops.exposition import Metric, parse
 
-REQUESTS, PARALLEL = 48, 8
+REQUESTS, PARALLEL = 30, 3
 FAILED = 0.01
 """The share of a load test's requests that may fail before it says that the system broke."""
 SCRAPES = 12
