@@ -107,5 +107,5 @@ def _is_list(value: object) -> bool:
 
 
 def _line(text: str, key: str) -> int | None:
-    match = re.search(rf"(?m)^\s*(?:\[[\w.]*\.?)?[\"']?{re.escape(key)}[\"']?\s*[\]=]", text)
+    match = re.search(rf"(?m)^[ \t]*(?:\[[\w.]*\.?)?[\"']?{re.escape(key)}[\"']?\s*[\]=]", text)
     return text.count("\n", 0, match.start()) + 1 if match else None

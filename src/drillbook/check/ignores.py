@@ -13,7 +13,7 @@ from pathlib import Path
 
 from drillbook.check.core_rules import IGNORE_WITHOUT_REASON, UNKNOWN_IGNORE, UNUSED_IGNORE
 from drillbook.check.document import Document
-from drillbook.check.finding import Finding, Place
+from drillbook.check.finding import Edit, Finding, Place
 from drillbook.check.rule import Rule
 
 _OURS = re.compile(r"drillbook:\s*(.*)", re.DOTALL)
@@ -34,6 +34,8 @@ class Ignore:
     last: int
     start: Place
     end: Place
+    lines: tuple[Place, Place] | None = None
+    """From where to where its whole lines go, where it stands there alone."""
 
 
 def read_ignores(document: Document) -> tuple[Ignore, ...]:
@@ -61,7 +63,9 @@ def apply(
         unused = [code for code in one.codes if (at, code) not in used and was_checked(code)]
         rule, message, mend = _fault(one, unused, is_known)
         if rule is not None and was_checked(rule.code):
-            kept.append(Finding(rule.code, rule.severity, file, one.start, one.end, message, mend))
+            fix = (Edit(*(one.lines or (one.start, one.end)), ""),) if len(unused) == len(one.codes) and unused else ()
+            fix = fix if rule is UNUSED_IGNORE else ()
+            kept.append(Finding(rule.code, rule.severity, file, one.start, one.end, message, mend, fix))
     return kept
 
 
@@ -91,4 +95,7 @@ def _read(document: Document) -> Iterator[Ignore]:
         codes = tuple(re.split(r"[\s,]+", match[1])) if match else ()
         reason = " ".join(match[2].split()) if match else ""
         first, last = document.covered_by(span)
-        yield Ignore(codes, reason, first, last, document.place(span.start), document.place(span.end))
+        start, end = document.place(span.start), document.place(span.end)
+        alone = document.lines[start.line - 1].strip() == document.lines[end.line - 1].strip() == document.shown(span)
+        lines = (Place(start.line, 1), Place(end.line + 1, 1)) if alone and end.line < len(document.lines) else None
+        yield Ignore(codes, reason, first, last, start, end, lines)

@@ -76,7 +76,7 @@ def _touches(group: Group, selector: str) -> bool:
 
 def _refuse_unknown(selector: str) -> None:
     groups = [group for group in GROUPS if _touches(group, selector)]
-    if selector and groups and selector.upper().startswith(_SHELLCHECK):
+    if selector.upper() in {group.letters for group in GROUPS} or (groups and selector.upper().startswith(_SHELLCHECK)):
         return
     known = (rule.code for group in groups for rule in rules_of(group))
     if not selector or not any(code.startswith(selector.upper()) for code in known):

@@ -309,6 +309,7 @@ _WRAPPERS = {
 _RUNS_TEXT = frozenset({"bash", "sh", "zsh", "dash", "ksh", "eval", "watch", "su", "ssh"})
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _DEEPEST = 150
+_GUARDS = frozenset({":-", "-", ":?", "?", ":+", "+", ":=", "="})
 _STATIC_STRING = frozenset({"string_content", '"'})
 _POWERSHELL = re.compile(
     r"[{}`]|\$\(|^\s*[$@#]|^\s*\[|\b[A-Z][a-z]+-[A-Z]\w+|^\s*(?:if|else|try|catch|foreach|while|do|param)\b"
@@ -491,6 +492,9 @@ class _Walker:
         else:
             if body is not None:
                 self._visit(body, roles, depth + 1)
+                if body.type in ("pipeline", "list", "negated_command") and self.script.pipelines:
+                    last = self.script.pipelines[-1].commands[-1]
+                    last.redirects = (*last.redirects, *map(self._redirect, redirects))
             for redirect in redirects:
                 self._inside(redirect, roles, depth + 1)
 
@@ -531,10 +535,10 @@ class _Walker:
         )  # fmt: skip
         pipeline.commands.append(command)
         self.script.commands.append(command)
-        if alone:
-            self.script.pipelines.append(pipeline)
         for child in inner:
             self._visit(child, roles, depth + 1)
+        if alone:
+            self.script.pipelines.append(pipeline)
         if command.name in _RUNS_TEXT:
             self._nested(command)
 
@@ -592,9 +596,11 @@ class _Walker:
     def _use(self, node: Node) -> None:
         names = [child for child in node.children if child.type == "variable_name"]
         if names:
-            rest = _text(node)[len("${") + len(_text(names[0])) :]
-            guarded = node.type == "expansion" and rest[:1] in (":", "-", "?", "+", "=") and rest[:2] != ":/"
-            self.script.uses.append(Use(_text(names[0]), self.source.span(node), guarded))
+            guarded = any(child.type in _GUARDS for child in node.children)
+            span = self.source.span(node)
+            written = _text(node)  # the grammar counts blanks before `${` in a string to it
+            span = Span(span.start + len(written) - len(written.lstrip()), span.end)
+            self.script.uses.append(Use(_text(names[0]), span, guarded))
 
     def _comment(self, node: Node) -> None:
         row, column = node.start_point
