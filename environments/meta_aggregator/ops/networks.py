@@ -1,7 +1,8 @@
 """The chains that `--network NAME` means, as hardhat.networks.json declares them, and Hardhat's own words where one fails.
 
 A script that asks the wrong chain is worse than one that fails: so a network is known by its name, reached at its URL,
-and asked for its chain id before anything else. HARDHAT_NETWORKS, if set, names another file of the same form.
+and asked for its chain id before anything else. A checkout's own file of that name counts in its folder,
+and HARDHAT_NETWORKS, if set, names another one of the same form.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import NoReturn
 from drillbook.chain.client import ChainClient, ChainError
 from drillbook.errors import DrillbookError
 
-NETWORKS = Path(__file__).parents[1] / "hardhat.networks.json"
+FILE = "hardhat.networks.json"
+NETWORKS = Path(__file__).parents[1] / FILE
 SECONDS = 10.0
 """How long a network may take to answer one call."""
 
@@ -43,12 +45,17 @@ class Network:
 
 def read_networks(file: Path | None = None) -> Mapping[str, Network]:
     """Read every declared network; HardhatError HH8 for a file that is not what it should be."""
-    file = file or Path(os.environ.get("HARDHAT_NETWORKS", NETWORKS))
+    file = file or _declaration()
     try:
         declared = json.loads(file.read_text())
         return {name: Network(name, str(one["url"]), int(one["chainId"])) for name, one in declared.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HardhatError(8, f"{file} does not declare networks as NAME: {{url, chainId}}: {error!r}") from None
+
+
+def _declaration() -> Path:
+    named, own = os.environ.get("HARDHAT_NETWORKS"), Path.cwd() / FILE
+    return Path(named) if named else own if own.is_file() else NETWORKS
 
 
 def find_network(name: str, file: Path | None = None) -> Network:

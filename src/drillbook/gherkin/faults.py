@@ -11,6 +11,7 @@ from drillbook.faults.changed_release import ChangedRelease
 from drillbook.faults.cluster_full import ClusterFull
 from drillbook.faults.disk_full import DiskFull
 from drillbook.faults.external_api import ExternalApi
+from drillbook.faults.file_changed import FileSwapped, TextChanged
 from drillbook.faults.gas_price_spike import GasPriceSpike
 from drillbook.faults.index_dropped import IndexDropped
 from drillbook.faults.link_bandwidth import LinkBandwidth
@@ -134,6 +135,18 @@ def outside_slow(drill: Drill, service: str, delay: int) -> None:
 def outside_hangs(drill: Drill, service: str) -> None:
     """Let an outside API take requests and never answer."""
     drill.inject(ExternalApi(service, "hang"))
+
+
+@when(parsers.parse('in the workspace file "{file}" the text "{old}" becomes "{new}"'))
+def text_changed(drill: Drill, file: str, old: str, new: str) -> None:
+    """Change a text in a file of the responder's workspace, as a bad commit or a typing error does."""
+    drill.inject(TextChanged(file, old, new))
+
+
+@when(parsers.parse('the workspace file "{file}" holds what "{other}" holds'))
+def file_swapped(drill: Drill, file: str, other: str) -> None:
+    """Put another file's content in place of a file of the responder's workspace, as a wrong build does."""
+    drill.inject(FileSwapped(file, other))
 
 
 @when(parsers.parse('the table "{table}" is dropped'))
