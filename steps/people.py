@@ -42,12 +42,37 @@ def api_answer(situation: Situation) -> dict[str, Any]:
     return answer
 
 
+OUTSIDE = {
+    "Could not resolve host": "its name does not resolve: an older release has the same name",
+    "certificate has expired": "its certificate has expired: an older release has the same certificate",
+}
+"""What curl says of a fault that lies before a service, and why a rollback is in vain then."""
+
+
+def not_its_release(situation: Situation, service: str) -> str:
+    """Say why a service's check failed although its release may be good; "" if nothing shows that."""
+    results = situation.result_of("Check our services")
+    said = "\n".join(r.stdout + r.stderr for r in results if f"{service}: DOWN" in r.stdout)
+    return next((why for words, why in OUTSIDE.items() if words in said), "")
+
+
 @decision("If the frontend is down")
 def frontend_is_down(situation: Situation) -> tuple[bool, str]:
-    """Roll the frontend back only if its own check failed."""
-    if "frontend: DOWN" in printed(situation, "Check our services"):
-        return True, "the frontend's check failed"
-    return False, "the frontend's check did not fail"
+    """Roll the frontend back only if its own check failed, and not for its name or its certificate."""
+    if "frontend: DOWN" not in printed(situation, "Check our services"):
+        return False, "the frontend's check did not fail"
+    why = not_its_release(situation, "frontend")
+    return not why, why or "the frontend's check failed"
+
+
+@decision("If the rollback hangs")
+def rollback_hangs(situation: Situation) -> tuple[bool, str]:
+    """Go one release further back if the rollback of the frontend was begun and did not come to its end."""
+    begun = situation.result_of("If the frontend is down")
+    if not begun:
+        return False, "nothing was rolled back"
+    failed = not situation.succeeded("If the frontend is down")
+    return failed, "the rollback did not come to its end" if failed else "the rollback came to its end"
 
 
 @decision("If the API is down")
@@ -56,6 +81,8 @@ def api_is_down(situation: Situation) -> tuple[bool, str]:
     checks = printed(situation, "Check our services")
     if "API: DOWN" not in checks:
         return False, "the API's check did not fail"
+    if why := not_its_release(situation, "API"):
+        return False, why
     below = [name for name in api_answer(situation).get("down", []) if name in ("database", "chain")]
     if below:
         return False, f"the API is down because of its {' and '.join(below)}: an older release has the same"

@@ -23,6 +23,8 @@ from drillbook.backends.embedded.backend import EmbeddedBackend
 from drillbook.backends.embedded.environment import EmbeddedEnvironment
 from drillbook.clock import SYSTEM_CLOCK, wait_until
 from drillbook.errors import EnvironmentFailed
+from drillbook.faults.certificate_expired import CertificateExpired
+from drillbook.faults.dns_gone import DnsGone
 from drillbook.sandbox import View, enter
 from drillbook.topology.load import load
 
@@ -37,8 +39,7 @@ class Seen:
     def __init__(self, environment: EmbeddedEnvironment) -> None:
         self.environment = environment
         self.facts: dict[str, Any] = {}
-        context = ssl.create_default_context()
-        self.http = httpx.Client(verify=context, timeout=20, trust_env=False)
+        self.http = _client()
 
     def names(self) -> None:
         """Say what each of production's names answers at each of its ports: a status, or that it connects."""
@@ -151,11 +152,24 @@ class Seen:
         self.facts["login asked for"] = client.recv(1).decode()  # R: the server wants to see a password
         return client
 
+    def unreachable(self, fault: CertificateExpired | DnsGone) -> None:
+        """Break the way to a name, and note what its clients say with it and after its healing."""
+        active = fault.inject(self.environment)
+        self.http.close()
+        self.http = _client()  # a connection from better times would go on working
+        broken = self._answer(fault.name, 443)
+        active.heal()
+        self.facts.setdefault(fault.kind, []).append([broken, self._answer(fault.name, 443)])
+
     def reset(self, name: str) -> None:
         """Reset, and note what it took and said."""
         begun = SYSTEM_CLOCK.now()
         problems = self.environment.reset()
         self.facts[name] = {"problems": problems, "seconds": SYSTEM_CLOCK.now() - begun, "state": self.state()}
+
+
+def _client() -> httpx.Client:
+    return httpx.Client(verify=ssl.create_default_context(), timeout=20, trust_env=False)
 
 
 def _stopped(pid: int) -> bool:
@@ -177,6 +191,9 @@ def look(environment: EmbeddedEnvironment) -> dict[str, Any]:
     seen.names()
     seen.facts["psql"] = seen.shell("psql production_db -Atc 'select current_database()'")
     seen.facts["start"] = seen.state()
+    seen.unreachable(CertificateExpired("status.metaaggregator.com"))
+    seen.unreachable(CertificateExpired("metaaggregator.com"))
+    seen.unreachable(DnsGone("metaaggregator.com"))
     seen.reset("idle")
     seen.demand()
     with seen.begin_login():

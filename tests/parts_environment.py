@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,6 +49,7 @@ class PartsEnvironment:
 
     backups: Path = Path()
     secrets: Sequence[str] = ()
+    hosts: Path = Path("/etc/hosts")
 
     def database_url(self, service: str | None = None) -> str:
         raise UnsupportedFault(f"no connection string for {service}")
@@ -93,6 +95,9 @@ class PartsEnvironment:
 
     def start_on_demand(self, service: str) -> None:
         raise UnsupportedFault(f"no {service} on demand among the parts")
+
+    def present_certificate(self, service: str, *, not_after: datetime | None = None) -> None:
+        raise UnsupportedFault(f"no certificate of {service} {not_after} among the parts")
 
     def inbox(self, channel: str) -> list[Message]:
         raise UnsupportedFault(f"no inbox {channel} among the parts")

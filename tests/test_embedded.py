@@ -53,6 +53,21 @@ def test_every_name_of_production_answers_at_its_port(seen: dict[str, Any]) -> N
     assert seen["names"]["metaaggregator.com:443"] == "200"
 
 
+def test_an_expired_certificate_is_refused_for_its_age_until_it_is_renewed(seen: dict[str, Any]) -> None:
+    (page, renewed), (site, again) = seen["certificate-expired"]
+    assert "certificate has expired" in page
+    assert "certificate has expired" in site
+    assert renewed.isdecimal()
+    assert again == "200"
+
+
+def test_a_name_that_is_gone_does_not_resolve_until_its_record_is_back(seen: dict[str, Any]) -> None:
+    ((gone, back),) = seen["dns-gone"]
+    assert gone.startswith("ConnectError")
+    assert "resolution" in gone or "not known" in gone
+    assert back == "200"
+
+
 def test_the_runbook_s_own_words_reach_the_database(seen: dict[str, Any]) -> None:
     assert seen["psql"] == "production_db"
 

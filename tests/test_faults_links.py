@@ -16,6 +16,7 @@ from drillbook.errors import EnvironmentFailed, UnsupportedFault
 from drillbook.faults.base import Fault
 from drillbook.faults.link_bandwidth import LinkBandwidth
 from drillbook.faults.link_down import LinkDown
+from drillbook.faults.link_flapping import LinkFlapping
 from drillbook.faults.link_latency import LinkLatency
 from drillbook.faults.link_reset import LinkReset
 from drillbook.faults.link_timeout import LinkTimeout
@@ -147,3 +148,35 @@ def test_healing_goes_on_past_a_toxiproxy_that_is_gone() -> None:
     failures = stack.heal_all()
     assert [failure.fault.kind for failure in failures] == ["link-latency", "link-down"]
     assert all("Toxiproxy at 127.0.0.1" in failure.error for failure in failures)
+
+
+def test_a_flapping_link_comes_and_goes_and_healing_leaves_it_up(
+    control: LinkControl, environment: PartsEnvironment
+) -> None:
+    active = LinkFlapping("web", up_ms=60, down_ms=60, seconds=30).inject(environment)
+    states = list[bool]()
+
+    def changed() -> bool:
+        now = control.state("web").enabled
+        if not states or states[-1] != now:
+            states.append(now)
+        return len(states) >= 5
+
+    assert wait_until(changed, 5)
+    active.heal()
+    assert control.state("web").enabled
+    SYSTEM_CLOCK.sleep(0.15)
+    assert control.state("web").enabled
+
+
+def test_a_flapping_link_ends_by_itself_and_up(control: LinkControl, environment: PartsEnvironment) -> None:
+    active = LinkFlapping("web", up_ms=10, down_ms=50, seconds=0.1).inject(environment)
+    SYSTEM_CLOCK.sleep(0.4)
+    assert control.state("web").enabled
+    active.heal()
+
+
+def test_a_link_that_is_down_cannot_flap(control: LinkControl, environment: PartsEnvironment) -> None:
+    control.disable("web")
+    with pytest.raises(EnvironmentFailed, match="down already"):
+        LinkFlapping("web", up_ms=10, down_ms=10, seconds=1).inject(environment)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +13,14 @@ import httpx
 import pytest
 
 from drillbook.clock import wait_until
-from drillbook.errors import DrillbookError
+from drillbook.errors import DrillbookError, EnvironmentFailed
 from drillbook.faults.bad_release import BadRelease
 from drillbook.faults.changed_release import ChangedRelease
 from drillbook.faults.cluster_full import ClusterFull
+from drillbook.faults.rollback_hangs import RollbackHangs
+from drillbook.platform.client import PlatformClient
 from tests.parts_environment import PartsEnvironment
-from tests.platform_server import PlatformServer, platform_server
+from tests.platform_server import HOST, PlatformServer, platform_server
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +136,29 @@ def test_a_reset_gives_the_cluster_its_room_back(server: PlatformServer, environ
 def test_a_cluster_that_is_smaller_already_is_no_fault(environment: PartsEnvironment) -> None:
     with pytest.raises(DrillbookError, match="did not take"):
         ClusterFull(50).inject(environment)
+
+
+def test_the_rollback_after_a_release_that_stalls_never_ends(
+    server: PlatformServer, environment: PartsEnvironment
+) -> None:
+    good = server.app().current
+    active = RollbackHangs("greeter").inject(environment)
+    stalled = good + 1
+    assert (server.app().current, feel(server)) == (good + 2, "500")
+    rollback = threading.Thread(target=lambda: suppress_refusal(server, stalled), daemon=True)
+    rollback.start()
+    assert wait_until(lambda: server.app().rolling == stalled, 5)
+    rollback.join(0.5)
+    assert rollback.is_alive()
+    assert feel(server) == "500"
+    active.heal()
+    assert (server.app().current, server.app().rolling, feel(server)) == (good, None, "200")
+    rollback.join(5)
+
+
+def suppress_refusal(server: PlatformServer, release: int) -> None:
+    """Roll back, as another operator would: the platform refuses once a later change comes in between."""
+    client = PlatformClient(f"https://{HOST}:{server.admin}", server.ca_file)
+    with contextlib.suppress(EnvironmentFailed):
+        client.rollback("greeter", release)
+    client.close()

@@ -143,3 +143,18 @@ def test_a_server_that_is_away_is_an_error(platform: PlatformServer) -> None:
     done = vercel(platform, "ls", DRILLBOOK_VERCEL_URL=f"https://{HOST}:1")
     assert done.returncode == 1
     assert "while reaching the API" in done.stderr
+
+
+def test_a_rollback_that_does_not_end_is_given_up_at_its_deadline(platform: PlatformServer) -> None:
+    platform.client.build("greeter", "stalls")
+    platform.client.release("greeter", "answers-500")
+    stalled, before = vercel(platform, "ls").stdout.split()[1:3]
+    done = vercel(platform, "rollback", stalled, "--yes", "--timeout=500ms")
+    assert done.returncode == 1
+    assert "The rollback exceeded its deadline" in done.stderr
+    assert platform.app().current == 4
+    under_way = vercel(platform, "rollback", "status", "--timeout=300ms")
+    assert (under_way.returncode, "exceeded its deadline" in under_way.stderr) == (1, True)
+    assert vercel(platform, "rollback", before, "--yes", "--timeout=10s").returncode == 0
+    assert platform.app().current == 2
+    assert vercel(platform, "rollback", "status").returncode == 0

@@ -19,12 +19,15 @@ from drillbook.journal import (
     JudgeCrashed,
     LoadBroken,
     ObjectiveSet,
+    Observed,
     RequestEnded,
     SteadyStateChecked,
     TrafficEnded,
 )
 from drillbook.verdict.judge import BLIND_SECONDS, judge
 from drillbook.verdict.model import Measures, Outcome, Reason, Verdict
+from drillbook.verdict.recovery import false_returns
+from drillbook.verdict.timeline import each
 from tests.timelines import FAULT_AT, OBJECTIVE, PROBES, Story, look, looks, step, timeline
 
 PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
@@ -333,3 +336,13 @@ def test_probes_that_are_watched_too_must_feel_it_or_another() -> None:
     story = replace(STORY, objective=None, seen=(*_seen("+++++++"), *looks("---++++", "beside")))
     assert judge(story.timeline()).outcome is UNKNOWN
     assert judge(story.timeline(beside)).outcome is PASS
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ends"),
+    [("+++--+++", []), ("-+++-++-+++-+++", [2.0, 5.5]), ("-++-++-", []), ("+++", [])],
+    ids=["good before it was felt", "two returns and a last one", "too short", "never felt"],
+)
+def test_a_return_that_did_not_last_is_told_from_the_last_one(pattern: str, ends: list[float]) -> None:
+    found = [(record, event) for record, event in each(timeline(looks(pattern)), Observed)]
+    assert [seen.started - FAULT_AT for _, seen in false_returns(found, FAULT_AT, 3)] == ends

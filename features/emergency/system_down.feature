@@ -71,3 +71,64 @@ Feature: 1. System Down - Complete Outage
     And the step "Monitor recovery" fails
     And the decision "If service is not restored" is yes
     And "+1-555-0100" is reached by "phone"
+
+  @recovers-by:if_the_rollback_hangs
+  Scenario: The rollback hangs, so the frontend goes back one release further
+    When a release of "frontend" that answers 500 goes live after one that never starts
+    And the responder follows "System Down - Complete Outage"
+    Then service is restored within the target
+    And the decision "If the frontend is down" is yes
+    And the step "If the frontend is down" fails
+    And the step "If the frontend is down" says "The rollback exceeded its deadline"
+    And the decision "If the rollback hangs" is yes
+    And the step "If the rollback hangs" succeeds
+    And the decision "If service is not restored" is no
+
+  @recovers-by:check_our_services
+  Scenario: The site's certificate has expired, the check says so, and nothing is rolled back
+    When the certificate of "metaaggregator.com" has expired
+    And the responder follows "System Down - Complete Outage"
+    And the certificate of "metaaggregator.com" is renewed
+    Then service is restored within the target
+    And the step "Check our services" says "certificate has expired"
+    And the decision "If the frontend is down" is no
+    And the decision "If the API is down" is no
+    And the step "Monitor recovery" fails
+    And "+1-555-0100" is reached by "phone"
+
+  @recovers-by:check_our_services
+  Scenario: The API's name is gone from the DNS, the check says so, and nothing is rolled back
+    When the name "api.metaaggregator.com" no longer resolves
+    And the responder follows "System Down - Complete Outage"
+    And the name "api.metaaggregator.com" resolves again
+    Then service is restored within the target
+    And the step "Check our services" says "Could not resolve host: api.metaaggregator.com"
+    And the decision "If the API is down" is no
+    And the decision "If an API process has died" is no
+    And the step "Monitor recovery" fails
+    And "+1-555-0100" is reached by "phone"
+
+  @recovers-by:check_external_dependencies
+  Scenario: 0x and CoinGecko are down together, both are named, and orders are still taken
+    When the outside API "zeroex" answers 503
+    And the outside API "coingecko" answers 500
+    And the responder follows "System Down - Complete Outage"
+    And the outside API "zeroex" recovers
+    And the outside API "coingecko" recovers
+    Then service is restored within the target
+    And the step "Check external dependencies" says "0x: DOWN"
+    And the step "Check external dependencies" says "CoinGecko: DOWN"
+    And the step "Check our services" says "API: up, without all that it depends on"
+    And the decision "If the frontend is down" is no
+    And the decision "If the API is down" is no
+    And the decision "If service is not restored" is no
+
+  @recovers-by:monitor_recovery
+  Scenario: A site that comes and goes has not recovered
+    When the link "metaaggregator.com:443" flaps, 800 ms down and 300 ms up, for at most 20 s
+    And the responder follows "System Down - Complete Outage"
+    And the link "metaaggregator.com:443" holds again
+    Then service is restored within the target
+    And no return before the last one counts as recovery
+    And the step "Monitor recovery" fails
+    And the decision "If service is not restored" is yes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -101,6 +102,11 @@ class Environment(Protocol):
         ...
 
     @property
+    def hosts(self) -> Path:
+        """The file by which every process of the system resolves production's names, in the form of hosts(5)."""
+        ...
+
+    @property
     def secrets(self) -> Sequence[str]:
         """The values that no journal may hold."""
         ...
@@ -148,6 +154,13 @@ class Environment(Protocol):
 
     def start_on_demand(self, service: str) -> None:
         """Start a service that is declared on demand, with what it depends on; the next reset stops it."""
+        ...
+
+    def present_certificate(self, service: str, *, not_after: datetime | None = None) -> None:
+        """Issue a new certificate to a service, from the authority that clients trust, and start its processes afresh.
+
+        It is valid until `not_after`, which may be past; without it, as long as at the start.
+        """
         ...
 
     def inbox(self, channel: str) -> list[Message]:

@@ -6,22 +6,26 @@ from pytest_bdd import parsers, when
 
 from drillbook.drill import Drill
 from drillbook.faults.bad_release import BadRelease
+from drillbook.faults.certificate_expired import CertificateExpired
 from drillbook.faults.chain_reorg import ChainReorg
 from drillbook.faults.changed_release import ChangedRelease
 from drillbook.faults.cluster_full import ClusterFull
 from drillbook.faults.disk_full import DiskFull
+from drillbook.faults.dns_gone import DnsGone
 from drillbook.faults.external_api import ExternalApi
 from drillbook.faults.file_changed import FileSwapped, TextChanged
 from drillbook.faults.gas_price_spike import GasPriceSpike
 from drillbook.faults.index_dropped import IndexDropped
 from drillbook.faults.link_bandwidth import LinkBandwidth
 from drillbook.faults.link_down import LinkDown
+from drillbook.faults.link_flapping import LinkFlapping
 from drillbook.faults.link_latency import LinkLatency
 from drillbook.faults.link_reset import LinkReset
 from drillbook.faults.link_timeout import LinkTimeout
 from drillbook.faults.pool_exhausted import PoolExhausted
 from drillbook.faults.process_frozen import ProcessFrozen
 from drillbook.faults.process_killed import ProcessKilled
+from drillbook.faults.rollback_hangs import RollbackHangs
 from drillbook.faults.rows_deleted import RowsDeleted
 from drillbook.faults.rpc_lag import RpcLag
 from drillbook.faults.stuck_transaction import StuckTransaction
@@ -56,6 +60,42 @@ def cluster_full(drill: Drill, room: int) -> None:
     drill.inject(ClusterFull(room))
 
 
+@when(
+    parsers.re(
+        r'a release of "(?P<app>[^"]+)" that (?P<defect>answers 500|hangs|exits) goes live after one that never starts'
+    )
+)
+def rollback_hangs(drill: Drill, app: str, defect: str) -> None:
+    """Make a defective release live, so that a rollback to the one before it never ends."""
+    drill.inject(RollbackHangs(app, DEFECTS[defect]))
+
+
+@when(parsers.parse('the certificate of "{name}" has expired'))
+def certificate_expired(drill: Drill, name: str) -> None:
+    """Have the server behind a name present a certificate whose time is past."""
+    drill.inject(CertificateExpired(name))
+
+
+@when(parsers.parse('the certificate of "{name}" is renewed'))
+def certificate_renewed(drill: Drill, name: str) -> None:
+    """Renew a name's certificate once its end was felt, as whoever holds it would."""
+    drill.wait_for_alarm()
+    drill.heal(CertificateExpired(name))
+
+
+@when(parsers.parse('the name "{name}" no longer resolves'))
+def dns_gone(drill: Drill, name: str) -> None:
+    """Take a name's record out of the sandbox's hosts file."""
+    drill.inject(DnsGone(name))
+
+
+@when(parsers.parse('the name "{name}" resolves again'))
+def dns_back(drill: Drill, name: str) -> None:
+    """Bring a name's record back once its absence was felt, as its registrar would."""
+    drill.wait_for_alarm()
+    drill.heal(DnsGone(name))
+
+
 @when(parsers.parse('every process of "{service}" is killed'))
 def killed(drill: Drill, service: str) -> None:
     """Kill a service's processes with SIGKILL."""
@@ -79,6 +119,21 @@ def link_back(drill: Drill, link: str) -> None:
     """End the cut of a link once it was felt, as its provider would: the runbook's own steps could not."""
     drill.wait_for_alarm()
     drill.heal(LinkDown(link))
+
+
+@when(
+    parsers.parse('the link "{link}" flaps, {down:d} ms down and {up:d} ms up, for at most {seconds:d} s'),
+)
+def link_flaps(drill: Drill, link: str, down: int, up: int, seconds: int) -> None:
+    """Cut a link and let it be, again and again, by itself."""
+    drill.inject(LinkFlapping(link, up, down, seconds))
+
+
+@when(parsers.parse('the link "{link}" holds again'))
+def link_holds(drill: Drill, link: str) -> None:
+    """End the faults of a link, its flapping for one, once they were felt, as its provider would."""
+    drill.wait_for_alarm()
+    drill.heal_service(link)
 
 
 @when(parsers.parse('the link "{link}" gains {latency:d} ms of latency with {jitter:d} ms of jitter'))

@@ -9,7 +9,8 @@ from drillbook.drill import Drill
 from drillbook.errors import UsageError
 from drillbook.journal import CommandEnded, CommandStarted, DecisionTaken, StepEnded, StepStarted
 from drillbook.verdict.model import Outcome
-from drillbook.verdict.timeline import each, fault_time
+from drillbook.verdict.recovery import false_returns, recovery
+from drillbook.verdict.timeline import each, fault_time, looks, objective
 
 Look = tuple[bool, str, tuple[int, ...]]
 _ARRIVAL_SECONDS = 2.0
@@ -41,6 +42,27 @@ def restored_within(drill: Drill, number: str, unit: str) -> None:
     """Judge measured plus allowed time against a target of the scenario's own, for a section that promises none."""
     drill.set_objective(followed(drill), seconds=int(number) * (60.0 if unit == "minute" else 1.0))
     drill.settle()
+
+
+@then("no return before the last one counts as recovery")
+def returns_only_once(drill: Drill) -> None:
+    """See that service came back long enough to pass for restored, went again, and is judged by its last return alone."""
+
+    def look() -> Look:
+        promised = objective(drill.timeline)
+        begun, found = fault_time(drill.timeline), looks(drill.timeline)
+        if promised is None or begun is None:
+            raise UsageError("no recovery is promised, or nothing broke", mend="say `service is restored …` before it")
+        seen = recovery(drill.timeline, promised)
+        moment = None if seen.measures.recover is None else begun + seen.measures.recover
+        returns = [
+            (r, o) for probe in seen.felt_by for r, o in false_returns(found[probe], begun, promised.consecutive)
+        ]
+        counted = tuple(record.seq for record, last in returns if moment is not None and last.finished >= moment)
+        detail = f"{len(returns)} times back for {promised.consecutive} looks or more, and gone again"
+        return bool(returns) and moment is not None and not counted, detail, counted or tuple(r.seq for r, _ in returns)
+
+    drill.check("no return before the last one counts as recovery", look)
 
 
 @then("the target is missed")

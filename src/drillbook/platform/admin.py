@@ -72,6 +72,7 @@ def describe(app: App) -> dict[str, Any]:
         "name": app.config.name,
         "current": app.current,
         "previous": app.previous,
+        "rolling": app.rolling.release.number if app.rolling and app.rolling.release else None,
         "replicas": app.replicas,
         "deployment": app.config.deployment,
         "project": app.config.project,
@@ -112,6 +113,8 @@ async def _release(app: App, body: dict[str, Any]) -> Response:
     settings = body.get("settings") or {}
     if not isinstance(settings, dict) or not all(isinstance(value, str) for value in settings.values()):
         raise BadRequest(f"settings is {settings!r}", mend="give variables as strings")
+    if body.get("live") is False:
+        return JSONResponse({"number": app.build(defect)}, status_code=201)
     number = await app.release(defect, gate=body.get("gate") is True, settings=settings)
     return JSONResponse({"number": number}, status_code=201)
 

@@ -184,6 +184,10 @@ class App:
         await self.roll(self.template(release.number), Until.HEALTHY if gate else Until.SHOWN)
         return release.number
 
+    def build(self, defect: Defect | None) -> int:
+        """Make a new release and leave it on the shelf; give its number."""
+        return self.shelf.create(defect).number
+
     async def rollback(self, number: int | None = None) -> None:
         """Go back to a release, by default the previous one, whatever its health. Raises UnknownRelease."""
         target = self.previous if number is None else self.shelf.get(number).number

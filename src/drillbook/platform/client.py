@@ -47,11 +47,15 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app: its live and previous release, how many instances it should have, and those it has."""
+    """An app: its live and previous release, how many instances it should have, and those it has.
+
+    `rolling` is the release that a rollout is bringing live, None while there is no rollout.
+    """
 
     name: str
     current: int
     previous: int | None
+    rolling: int | None
     replicas: int
     deployment: str | None
     project: str | None
@@ -94,6 +98,10 @@ class PlatformClient:
     def set_capacity(self, processes: int) -> None:
         """Give the cluster another room; nobody who runs loses their place."""
         self._call("PUT", "/capacity", {"processes": processes})
+
+    def build(self, app: str, defect: str | None = None) -> int:
+        """Make a new release without making it live, and give its number."""
+        return int(self._call("POST", f"/apps/{app}/releases", {"defect": defect, "live": False})["number"])
 
     def rollback(self, app: str, release: int | None = None) -> App:
         """Go back to a release, by default the previous one."""

@@ -1,6 +1,7 @@
 """What a bad release runs: a program that is as broken as the release is said to be.
 
-`answers-500` answers every request so; `hangs` accepts and never answers; `exits` ends with status 1 after a moment.
+`answers-500` answers every request so; `hangs` accepts and never answers; `exits` ends with status 1 after a moment;
+`stalls` never gets as far as listening.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ async def exit_soon() -> None:
     sys.exit("this release cannot start: a required setting is missing")
 
 
+async def stall() -> None:
+    """Start and wait for something that never comes, as for a lock that another release holds."""
+    await asyncio.Event().wait()
+
+
 if __name__ == "__main__":
     wanted = Defect(sys.argv[1])
-    asyncio.run(exit_soon() if wanted is Defect.EXITS else serve(wanted))
+    early = {Defect.EXITS: exit_soon, Defect.STALLS: stall}
+    asyncio.run(early[wanted]() if wanted in early else serve(wanted))

@@ -28,6 +28,7 @@ class Defect(StrEnum):
     ANSWERS_500 = "answers-500"
     HANGS = "hangs"
     EXITS = "exits"
+    STALLS = "stalls"
 
 
 class UnknownRelease(DrillbookError):

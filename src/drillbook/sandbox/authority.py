@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import trustme
@@ -26,9 +27,9 @@ class Authority:
         self.bundle = bundle
         bundle.write_bytes(self._ca.cert_pem.bytes())
 
-    def issue(self, folder: Path, identities: Iterable[str]) -> Certificate:
-        """Write `tls.crt` and `tls.key` for hostnames and addresses into a folder."""
-        issued = self._ca.issue_cert(*identities)
+    def issue(self, folder: Path, identities: Iterable[str], not_after: datetime | None = None) -> Certificate:
+        """Write `tls.crt` and `tls.key` for hostnames and addresses into a folder; `not_after` may be past."""
+        issued = self._ca.issue_cert(*identities, not_after=not_after)
         made = Certificate(folder / "tls.crt", folder / "tls.key")
         made.cert_file.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         made.key_file.touch(mode=0o600)

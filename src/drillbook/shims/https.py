@@ -29,13 +29,17 @@ class JsonServer:
 
     def __init__(self, url: str, *, ca_file: str | None = None, token: str | None = None) -> None:
         self.address = urlsplit(url)
+        self.timeout = TIMEOUT
         self._context = ssl.create_default_context(cafile=ca_file)
         self._token = token
 
     def call(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """Send one request; keyword arguments are header names with underscores for hyphens."""
+        """Send one request; keyword arguments are header names with underscores for hyphens.
+
+        TimeoutError, an OSError, if nothing is heard for `timeout` seconds.
+        """
         connection = http.client.HTTPSConnection(
-            self.address.hostname or "", self.address.port or 443, timeout=TIMEOUT, context=self._context
+            self.address.hostname or "", self.address.port or 443, timeout=self.timeout, context=self._context
         )
         sent = {"Accept": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
         if self._token:

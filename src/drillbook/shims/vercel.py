@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from drillbook.clock import SYSTEM_CLOCK
+from drillbook.clock import SYSTEM_CLOCK, wait_until
 from drillbook.shims.https import Answer, JsonServer
 
 VERSION = "43.1.0"
@@ -31,7 +31,10 @@ GLOBAL_FLAGS = {"--help": "-h", "--version": "-v", "--debug": "-d", "--no-color"
 VALUES = {**GLOBAL_VALUES, "--project": "", "--timeout": "", "--target": "", "--environment": ""}
 FLAGS = {**GLOBAL_FLAGS, "--yes": "-y", "--prod": "", "--wait": "", "--json": "", "--force": "-f", "--confirm": "-c"}
 COMMANDS = ("rollback", "promote", "redeploy", "list", "ls", "inspect")
-_DURATION = re.compile(r"\d+(\.\d+)?\s*(ms|s|m|h)?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
+_UNITS = {"": 0.001, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DEADLINE = "3m"
+"""How long a rollback is waited for unless --timeout says otherwise."""
 Json = dict[str, Any]
 
 
@@ -121,13 +124,16 @@ def deploy(folder: Path, words: list[str]) -> int:
 
 def switch(platform: Platform, line: Line, command: str) -> int:
     """Roll back or promote; without a deployment: tell the status."""
-    wanted = line.words[1] if len(line.words) > 1 else "status"
+    wanted, seconds = (
+        line.words[1] if len(line.words) > 1 else "status",
+        _seconds(line.options.get("--timeout", DEADLINE)),
+    )
     if wanted == "status":
-        return platform.status(command)
+        return platform.status(command, seconds)
     release = platform.find(wanted)
     if "--yes" not in line.options and not confirmed(command, release):
         return 1
-    return platform.switch(command, release)
+    return platform.switch(command, release, seconds)
 
 
 def confirmed(command: str, release: Json) -> bool:
@@ -168,9 +174,11 @@ class Platform:
                 return dict(release)
         raise Failed(f'Can\'t find the deployment "{wanted}" under the context "{self._app["project"]}"')
 
-    def status(self, command: str) -> int:
-        """Tell whether the live release is one that was rolled back to."""
+    def status(self, command: str, seconds: float) -> int:
+        """Tell whether the live release is one that was rolled back to; wait `seconds` for a rollback under way."""
         say(f"> Checking {command} status of {self._app['project']}…")
+        if not wait_until(self._still, seconds, interval=0.1):
+            raise Failed(f"The {command} exceeded its deadline")
         newest = max(release["number"] for release in self._app["releases"])
         if command == "promote" or self._app["current"] == newest:
             deed = "rollback" if command == "rollback" else "promotion"
@@ -180,11 +188,24 @@ class Platform:
         say(f"> Success! {self._app['project']} was rolled back to {host(live)} ({live['id']})")
         return 0
 
-    def switch(self, command: str, release: Json) -> int:
-        """Make a release live. As with the real one, success says that traffic goes there, not that it is healthy."""
+    def _still(self) -> bool:
+        self._app = _expect(self._server.call("GET", f"/apps/{self._app['name']}"))
+        return self._app["rolling"] is None
+
+    def switch(self, command: str, release: Json, seconds: float) -> int:
+        """Make a release live. As with the real one, success says that traffic goes there, not that it is healthy.
+
+        After `seconds` it gives up waiting, with status 1, though the platform goes on trying.
+        """
         say("> Rollback in progress…" if command == "rollback" else "> Promote in progress…")
         began = SYSTEM_CLOCK.now()
-        _expect(self._server.call("POST", f"/apps/{self._app['name']}/rollback", {"release": release["number"]}))
+        self._server.timeout = seconds
+        path = f"/apps/{self._app['name']}/rollback"
+        try:
+            _expect(self._server.call("POST", path, {"release": release["number"]}))
+        except TimeoutError:
+            again = f"rerun vercel {command} {release['id']} to try again"
+            raise Failed(f"The {command} exceeded its deadline - {again}") from None
         deed = "rolled back" if command == "rollback" else "promoted"
         seconds = max(1, round(SYSTEM_CLOCK.now() - began))
         say(f"> Success! {self._app['project']} was {deed} to {host(release)} ({release['id']}) [{seconds}s]")
@@ -230,6 +251,14 @@ def host(release: Json) -> str:
 def say(text: str) -> None:
     """Print to stderr, as the real one does with all but its result."""
     print(text, file=sys.stderr)
+
+
+def _seconds(duration: str) -> float:
+    """Read a duration as `ms` of npm does: a bare number is milliseconds."""
+    found = _DURATION.fullmatch(duration)
+    if not found:
+        raise Failed(f'Invalid timeout "{duration}"')
+    return float(found[1]) * _UNITS[found[2] or ""]
 
 
 def _wanted(line: Line) -> str:

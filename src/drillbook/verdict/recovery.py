@@ -61,6 +61,20 @@ def recovery(timeline: Timeline, objective: ObjectiveSet) -> Recovery:
     return Recovery(measures, tuple(felt), still_bad, tuple(evidence))
 
 
+def false_returns(found: list[Look], start: float, consecutive: int) -> list[Look]:
+    """Give the last look of each streak of good ones that was long enough, yet ended in a bad one."""
+    ended, streak = list[Look](), list[Look]()
+    broken = False
+    for look in _since(start, found):
+        if look[1].ok:
+            streak.append(look)
+            continue
+        if broken and len(streak) >= consecutive:
+            ended.append(streak[-1])
+        streak, broken = [], True
+    return ended
+
+
 def _since(start: float, found: list[Look]) -> list[Look]:
     return [look for look in found if look[1].finished >= start]
 

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from drillbook.backends.base import Address, Message
 from drillbook.backends.embedded.programs import Piped
 from drillbook.backends.embedded.system import System
 from drillbook.chain.client import ChainClient
+from drillbook.clock import wait_until
 from drillbook.errors import DrillbookError, EnvironmentFailed, UnsupportedFault
 from drillbook.platform.client import PlatformClient
 from drillbook.platform.launcher import Program
@@ -29,6 +31,7 @@ from drillbook.topology.services import AppService, ChainService, PlatformServic
 from drillbook.toxiproxy.client import LinkControl
 
 _INBOX_SECONDS = 3.0
+_END_SECONDS = 5.0
 
 
 class EmbeddedEnvironment:
@@ -41,6 +44,7 @@ class EmbeddedEnvironment:
         self.variables = variables
         self.workspace = plan.layout.workspace
         self.backups = plan.layout.backups
+        self.hosts = plan.layout.hosts
         self.logs = plan.logs
         self.secrets = (*tuple(plan.secrets.values()), plan.kubernetes_token)
         self._system = system
@@ -161,6 +165,14 @@ class EmbeddedEnvironment:
                 self.topology.services[name], AppService
             ):  # the platform's reset stops an app's processes
                 self._system.stop(name)
+
+    def present_certificate(self, service: str, *, not_after: datetime | None = None) -> None:
+        """Issue a new certificate to a service, valid until `not_after` if that is given, and start it afresh."""
+        self._system.plan.issue(service, not_after)
+        for pid in () if isinstance(self.topology.services[service], AppService) else self._system.pids(service):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not self._system.pids(service), _END_SECONDS)
+        self.restart(service)
 
     def _restart(self, service: str) -> None:
         self._system.restart(service)

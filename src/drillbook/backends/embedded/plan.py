@@ -8,6 +8,7 @@ import secrets as randomness
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -90,13 +91,15 @@ class Plan:
     def certificate(self, service: str) -> Certificate:
         """The service's certificate: for every name that it answers to, and its own address."""
         kept = Certificate(self.state(service) / "tls.crt", self.state(service) / "tls.key")
-        if kept.key_file.exists():
-            return kept
+        return kept if kept.key_file.exists() else self.issue(service)
+
+    def issue(self, service: str, not_after: datetime | None = None) -> Certificate:
+        """Issue a certificate to a service, in the place of the one that it may have; `not_after` may be past."""
         names = [
             host for host, ports in self.topology.names.items() if any(p.service == service for p in ports.values())
         ]
         here = [f"{service}.service.internal", self.addresses.service(service)]
-        return self.authority.issue(self.state(service), [*names, *here])
+        return self.authority.issue(self.state(service), [*names, *here], not_after)
 
     def resolved(self, texts: Mapping[str, str], service: str | None = None) -> dict[str, str]:
         """Put values in the place of references."""
