@@ -143,7 +143,7 @@ def test_the_phrases_of_engine_and_suite_are_listed() -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     assert 'When the disk of the "{folder}" is full' in shown.stdout
     suite = drillbook("steps", "base backup").stdout
-    assert "steps.data" in suite
+    assert "steps.recovery" in suite
     assert "Given WAL is archived, beside a base backup" in suite
 
 
