@@ -16,9 +16,12 @@ class ApiUnreachable(Exception):
 
 
 class ApiLink:
-    """Calls the API at `url`, through `connect` ("host:port"; "" means where the URL's own name leads)."""
+    """Calls the API at `url`, through `connect` ("host:port"; "" means where the URL's own name leads).
 
-    def __init__(self, url: str, connect: str = "", timeout: float = 0.9) -> None:
+    `timeout` (seconds) leaves the API's own health check time to say what hangs: that gives each dependency 0.8 s.
+    """
+
+    def __init__(self, url: str, connect: str = "", timeout: float = 1.2) -> None:
         self._host = urlsplit(url).netloc
         self._base = f"https://{connect}" if connect else url.rstrip("/")
         self._extensions = {"sni_hostname": urlsplit(url).hostname}
