@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drillbook.check import shellcheck
 from drillbook.check.document import read_document
@@ -20,6 +21,10 @@ from drillbook.check.options import Options
 from drillbook.check.registry import is_selected, selected
 from drillbook.check.shellcheck import Snippet
 from drillbook.errors import UsageError
+from drillbook.runbook import parse
+
+if TYPE_CHECKING:
+    from drillbook.check.drift import Drills
 
 _WORTH_PROCESSES = 48
 _CHUNK = 16
@@ -55,8 +60,8 @@ class Result:
     errors: tuple[UsageError, ...] = ()
 
 
-def check_files(files: Sequence[Path], plan: Plan) -> Result:
-    """Check files. Raises UsageError for a selector that names no rule."""
+def check_files(files: Sequence[Path], plan: Plan, drills: Drills | None = None) -> Result:
+    """Check files, and the runbooks in them beside their drills. Raises UsageError for a selector that names no rule."""
     rules = selected(plan.select, plan.ignore)
     with_shellcheck = plan.wants_shellcheck and shellcheck.program() is not None
     errors: list[UsageError] = []
@@ -67,13 +72,14 @@ def check_files(files: Sequence[Path], plan: Plan) -> Result:
         else:
             done.append(answer)
     more: dict[Path, list[Finding]] = {}
-    for finding in shellcheck.run(tuple(chain.from_iterable(snippets for _, snippets in done))):
+    others = shellcheck.run(tuple(chain.from_iterable(snippets for _, snippets in done)))
+    beside_drills = drills.findings([parse(one.file) for one, _ in done]) if drills else ()
+    for finding in chain(others, beside_drills):
         if is_selected(finding.code, plan.select, plan.ignore):
             more.setdefault(finding.file, []).append(finding)
-    findings = chain.from_iterable(
-        conclude(one, more.get(one.file, ()), rules, shellcheck=with_shellcheck) for one, _ in done
-    )
-    kept = (finding for finding in findings if not plan.ignores(finding.code, finding.file))
+    beside = (*(["SC"] if with_shellcheck else []), *(["CO"] if drills else []))
+    own = [finding for one, _ in done for finding in conclude(one, more.pop(one.file, ()), rules, beside=beside)]
+    kept = (finding for finding in chain(own, *more.values()) if not plan.ignores(finding.code, finding.file))
     return Result(tuple(files), tuple(kept), tuple(errors))
 
 

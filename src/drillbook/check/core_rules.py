@@ -58,4 +58,55 @@ UNKNOWN_IGNORE = Rule(
     good=("# Clocks\n\n<!-- drillbook: ignore NE101 the kiosk shows the time all day -->\n\n" + _FENCE.format(_LOOP),),
 )
 
-CORE = (UNUSED_IGNORE, IGNORE_WITHOUT_REASON, UNKNOWN_IGNORE)
+_WITHOUT = "Neither `--features` nor, for runs, `--runs` is given; the section has no commands."
+
+
+def _drift(code: str, name: str, severity: Severity, summary: str, explanation: str) -> Rule:
+    return Rule(code, name, severity, summary, explanation, _WITHOUT, _by_the_core, (), ())
+
+
+DRIFT = (
+    _drift(
+        "CO101",
+        "unrehearsed-section",
+        Severity.WARNING,
+        "No scenario follows a section that has commands.",
+        "Nobody knows whether its commands still work: they are tried for the first time in an incident.",
+    ),
+    _drift(
+        "CO102",
+        "unrehearsed-step",
+        Severity.HINT,
+        "Scenarios follow a section, but none takes this step.",
+        "`When the responder takes the steps …` leaves the others out, and no scenario follows the whole section.",
+    ),
+    _drift(
+        "CO103",
+        "section-is-gone",
+        Severity.ERROR,
+        "A scenario follows a section or takes a step that the runbook does not have.",
+        "The section was renamed or removed and the drill was not. The mend names the nearest title.",
+    ),
+    _drift(
+        "CO104",
+        "never-passed",
+        Severity.WARNING,
+        "No drill that followed the section has passed.",
+        "A scenario follows it, but in the runs at hand none came to a pass: its recovery is not proved.",
+    ),
+    _drift(
+        "CO105",
+        "changed-since-drill",
+        Severity.WARNING,
+        "A section's commands changed after the last drill that passed.",
+        "What was proved is not what is written now. Only commands count: prose may change without a drill.",
+    ),
+    _drift(
+        "CO106",
+        "stale",
+        Severity.WARNING,
+        "The last drill that passed is too long ago (`--stale-days`, 30 by default).",
+        "Systems change below a runbook that does not. A drill that passed in spring proves little in autumn.",
+    ),
+)
+CORE = (*DRIFT, UNUSED_IGNORE, IGNORE_WITHOUT_REASON, UNKNOWN_IGNORE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,20 +67,21 @@ def check_text(text: str, file: Path, rules: Sequence[Rule], options: Options | 
 
 
 def conclude(
-    checked: Checked, more: Iterable[Finding], rules: Sequence[Rule], *, shellcheck: bool = False
+    checked: Checked, more: Iterable[Finding], rules: Sequence[Rule], *, beside: Collection[str] = ()
 ) -> tuple[Finding, ...]:
     """Let a file's comments take findings away, of the rules and `more`, and sort what is left.
 
-    `shellcheck` says whether it was run, so that an ignore of one of its codes can be told to be unused.
+    `beside` are the letters of the groups (SC, CO) that were asked beside the rules: an ignore of another one's code cannot be
+    told to be unused.
     """
-    codes = frozenset(rule.code for rule in rules)
+    codes = frozenset(rule.code for rule in rules if rule.code[:2] != "CO")
     others = tuple(more)
     kept = apply(
         checked.ignores,
         (*checked.findings, *others),
         checked.file,
         is_known=_is_known,
-        was_checked=lambda code: code in codes or (shellcheck and code.startswith("SC")),
+        was_checked=lambda code: code in codes or code[:2] in beside,
     )
     return tuple(sorted(kept, key=lambda finding: (finding.start, finding.code, finding.end)))
 

@@ -97,7 +97,7 @@ class _Runbooks:
         last = len(read.lines)
         more = [one for one in known.from_shellcheck if one.end.line <= last]
         ignored = [code for pattern, codes in config.per_file if matches(file, (pattern,)) for code in codes]
-        concluded = conclude(run_rules(read, rules), more, rules, shellcheck=with_shellcheck and saved)
+        concluded = conclude(run_rules(read, rules), more, rules, beside=("SC",) if with_shellcheck and saved else ())
         return tuple(one for one in concluded if not any(one.code.startswith(code) for code in ignored))
 
     def _repository(self, top: Path | None) -> Repository | None:

@@ -13,6 +13,7 @@ from drillbook.errors import UsageError, UsageErrors
 if TYPE_CHECKING:
     from drillbook.check.batch import Plan, Result
     from drillbook.check.config import Config
+    from drillbook.check.drift import Drills
     from drillbook.check.options import Options
 
 FORMATS = ("text", "json", "sarif", "github", "junit", "markdown")
@@ -39,6 +40,21 @@ _ROUNDS = 5
 @click.option(
     "--shellcheck/--no-shellcheck", default=None, help="Give fences to ShellCheck (default: where it is installed)."
 )
+@click.option(
+    "--features",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Features: what no scenario rehearses, and which scenario follows a section that is gone.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of runs: sections that changed since a drill passed, or that none has rehearsed for long.",
+)
+@click.option(
+    "--stale-days", type=click.FloatRange(min=0), default=30, show_default=True, help="How long a pass counts."
+)
+@click.option("--badge", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG: how much is rehearsed.")
 def command(
     paths: tuple[Path, ...],
     select: tuple[str, ...],
@@ -52,6 +68,10 @@ def command(
     config: Path | None,
     exclude: tuple[str, ...],
     shellcheck: bool | None,
+    features: tuple[Path, ...],
+    runs: Path | None,
+    stale_days: float,
+    badge: Path | None,
 ) -> int:
     """Check runbooks without running them.
 
@@ -64,6 +84,7 @@ def command(
       drillbook check runbook.md --repo . --strict
       drillbook check docs --format sarif --output check.sarif
       drillbook check docs --select NE,CL --diff
+      drillbook check runbook.md --features features --runs runs --badge rehearsed.svg
 
     \b
     In a runbook: <!-- drillbook: ignore CODE reason --> above what it speaks of.
@@ -84,11 +105,16 @@ def command(
         settled.shellcheck if shellcheck is None else shellcheck,
     )
     files = find_files(paths, (*exclude, *settled.exclude))
-    result = check_files(files, plan)
+    if runs or badge:
+        _refuse_without_features(features)
+    drills = _read_drills(features, runs, stale_days) if features else None
+    result = check_files(files, plan, drills)
+    if badge and drills:
+        _write_badge(badge, drills, result)
     if diff:
         return _show_diff(result)
     if fix:
-        result = _fix(result, plan)
+        result = _fix(result, plan, drills)
     _show(result, form, output)
     _tell_what_was_left_out(plan)
     if result.errors:
@@ -135,7 +161,7 @@ def _show_diff(result: Result) -> int:
     return int(bool(changed))
 
 
-def _fix(result: Result, plan: Plan) -> Result:
+def _fix(result: Result, plan: Plan, drills: Drills | None) -> Result:
     from drillbook.check.batch import check_files
     from drillbook.check.fixing import fixed_texts, write
 
@@ -147,10 +173,38 @@ def _fix(result: Result, plan: Plan) -> Result:
         for file, (_, after) in changed.items():
             write(file, after)
         files.update(changed)
-        result = check_files(result.files, plan)
+        result = check_files(result.files, plan, drills)
     if files:
         click.echo(f"mended {len(files)} file{'' if len(files) == 1 else 's'}", err=True)
     return result
+
+
+def _refuse_without_features(features: tuple[Path, ...]) -> None:
+    if not features:
+        raise UsageError("--runs and --badge tell of drills", mend="name the features, too: --features features/")
+
+
+def _read_drills(features: tuple[Path, ...], runs: Path | None, days: float) -> Drills:
+    from drillbook.check.drift import Drills, now, read_features, read_runs
+
+    return Drills(read_features(features), read_runs(runs) if runs else None, days, now())
+
+
+def _write_badge(file: Path, drills: Drills, result: Result) -> None:
+    from drillbook.check.badge import badge
+    from drillbook.runbook import parse
+
+    unread = {error.at.file for error in result.errors if error.at}
+    _write(file, badge(*drills.share(parse(file) for file in result.files if file not in unread)))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {file}: {error.strerror}", mend="name a file in a folder that exists"
+        ) from error
 
 
 def _tell_what_was_left_out(plan: Plan) -> None:
