@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import environment, recovery_clock, scenario, startup, suite, toxiproxy
+from benchmarks import environment, load, recovery_clock, scenario, startup, suite, toxiproxy
 from benchmarks.figure import Figure
 
 OUTPUT = Path("runs/bench.json")
@@ -31,6 +31,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "scenario": scenario.measure,
     "suite": suite.measure,
     "recovery": recovery_clock.measure,
+    "load": load.measure,
     "toxiproxy": lambda: toxiproxy.measure(_go_toxiproxy(), rounds=5),
 }
 
@@ -64,6 +65,7 @@ BARS = {
     f"whole suite, {suite.WORKERS} workers": Bar(120, "s"),
     "whole suite, peak memory (PSS)": Bar(900, "MB"),
     "recovery clock, worst error": Bar(50, "ms"),
+    "load requests of one generator": Bar(0.8, ratio=True, at_least=True),
     "toxiproxy bulk down": Bar(1.5, ratio=True, at_least=True),
     "toxiproxy bulk up": Bar(1.5, ratio=True, at_least=True),
     "toxiproxy HTTP requests": Bar(1, ratio=True, at_least=True),
