@@ -7,6 +7,7 @@ from typing import Any
 
 from drillbook.responder.registry import decision, manual
 from drillbook.responder.situation import Situation
+from steps._looking import printed
 from steps._reaching import STATUS_PAGE, call, post, post_to_slack, send_mail
 
 
@@ -20,11 +21,6 @@ def alert_team(_: Situation) -> str:
 def call_primary(situation: Situation) -> str:
     """Ring the development lead."""
     return call(situation, "primary", "Service is down, see #emergency-response")
-
-
-def printed(situation: Situation, step: str) -> str:
-    """Give what the commands of a step have printed."""
-    return "\n".join(result.stdout + result.stderr for result in situation.result_of(step))
 
 
 def pods(situation: Situation) -> str:

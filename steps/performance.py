@@ -9,7 +9,7 @@ from drillbook.journal import RequestEnded
 from drillbook.responder.registry import decision
 from drillbook.responder.situation import Situation
 from drillbook.verdict.timeline import each, fault_time
-from steps.people import printed
+from steps._looking import printed
 
 Look = tuple[bool, str, tuple[int, ...]]
 USUAL_REPLICAS = 2

@@ -17,8 +17,8 @@ from drillbook.responder.registry import decision
 from drillbook.responder.situation import Situation
 from drillbook.verdict.model import Outcome
 from drillbook.verdict.timeline import each
+from steps._looking import printed
 from steps.data import ARCHIVE, Look, shell
-from steps.people import printed
 
 APPLICATION = "orders-api"
 PROCESSES = "the application's processes"

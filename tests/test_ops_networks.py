@@ -21,7 +21,8 @@ def url() -> Iterator[str]:
 
 def test_mainnet_and_localhost_are_different_chains() -> None:
     networks = read_networks()
-    assert networks["mainnet"] == Network("mainnet", "http://rpc.metaaggregator.com:8545", 1)
+    fallback = "http://rpc-fallback.metaaggregator.com:8545"
+    assert networks["mainnet"] == Network("mainnet", "http://rpc.metaaggregator.com:8545", 1, fallback)
     assert networks["localhost"] == Network("localhost", "http://127.0.0.1:8545", 31337)
 
 

@@ -12,6 +12,7 @@ const sources = [
   "EscrowWatch.sol",
   "drills/Drainer.sol",
   "drills/EscrowCostly.sol",
+  "drills/EscrowMute.sol",
   "drills/EscrowSealed.sol",
   "drills/EscrowShifted.sol",
   "drills/EscrowUnguarded.sol",

@@ -1,4 +1,4 @@
-"""What the escrow holds must be what the open trades add up to: no wei more, none less.
+"""What the live escrow holds must be what the open trades add up to, less what was stolen and is booked: no wei more or less.
 
 Run as `python -m ops.check_escrow_balance` with libpq's variables and CHAIN_URL. Exit 0: equal; 1: not; 2: cannot tell.
 """
@@ -10,26 +10,37 @@ import sys
 
 import psycopg
 
+from drillbook.chain.abi import AbiError
 from drillbook.chain.client import ChainClient, ChainError
-from ops.escrow import escrow_address
 
-OPEN = "select coalesce(sum(amount), 0) from trades where status = 'open'"
+RECORDED = """
+select contracts.address,
+    (select coalesce(sum(amount), 0) from trades where status = 'open'),
+    (select coalesce(sum(amount), 0) from escrow_losses where contract = contracts.address and covered_at is null)
+from contracts where name = 'Escrow' and live
+"""
 
 
 def main() -> int:
-    """Compare the database's open trades with the contract's own sum and with its balance, in wei."""
+    """Compare the database's open trades and booked losses with the contract's own sum and balance, in wei."""
     try:
-        with ChainClient(os.environ["CHAIN_URL"], timeout=3.0) as chain:
-            address = escrow_address()
-            balance, promised = chain.balance(address), int(chain.read(address, "openTotal()(uint256)"))
         with psycopg.connect(dbname=os.environ.get("PGDATABASE", "production_db"), connect_timeout=3) as database:
-            row = database.execute(OPEN).fetchone()
-    except (ChainError, psycopg.Error, KeyError) as error:
+            row = database.execute(RECORDED).fetchone()
+        if row is None:
+            print("cannot tell: no escrow is live")
+            return 2
+        address, recorded, lost = str(row[0]), int(row[1]), int(row[2])
+        with ChainClient(os.environ["CHAIN_URL"], timeout=3.0) as chain:
+            balance, promised = chain.balance(address), int(chain.read(address, "openTotal()(uint256)"))
+    except (ChainError, AbiError, psycopg.Error, KeyError) as error:
         print(f"cannot tell: {error}")
         return 2
-    recorded = int(row[0]) if row else 0
     print(f"escrow holds {balance} wei, its open deposits are {promised} wei, open trades are {recorded} wei")
-    return 0 if balance == promised == recorded else 1
+    if lost:
+        print(
+            f"escrow holds {balance} wei, {lost} wei less than it owes are booked as stolen, open trades {recorded} wei"
+        )
+    return 0 if balance + lost == promised == recorded else 1
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from drillbook.chain.abi import encode, parse_signature
 from drillbook.chain.client import ChainClient
 from drillbook.errors import DrillbookError, EnvironmentFailed
-from ops.escrow import Trade, escrow_address, implementation_address, load_artifact, seed_trades
+from ops.escrow import Trade, escrow_address, implementation_address, load_artifact, seed_trades, watch_address
 
 OWNER, ARBITER = 0, 1
 """Which of the node's accounts are the contract's owner, who deploys it, and its arbiter."""
@@ -24,12 +24,16 @@ OWNER, ARBITER = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the escrow is: the proxy's address, its first implementation's, the block of the proxy, the chain's id."""
+    """Where the escrow is: the proxy's address, its first implementation's, the block of the proxy, the chain's id.
+
+    `watch` is the contract that says whether the escrow's money is safe.
+    """
 
     address: str
     implementation: str
     block: int
     chain_id: int
+    watch: str
 
     def as_json(self) -> str:
         """Write contracts.json."""
@@ -39,7 +43,7 @@ class Deployment:
             "block": self.block,
             "chain_id": self.chain_id,
         }
-        return json.dumps({"Escrow": escrow}, indent=2) + "\n"
+        return json.dumps({"Escrow": escrow, "EscrowWatch": {"address": self.watch}}, indent=2) + "\n"
 
 
 def deploy(client: ChainClient) -> Deployment:
@@ -59,7 +63,10 @@ def deploy(client: ChainClient) -> Deployment:
             f"the escrow is at {address} rather than {escrow_address()}: account 0 has sent transactions before",
             mend="deploy on a fresh chain with the mnemonic of drillbook.chain.command",
         )
-    return Deployment(escrow_address(), implementation_address(), block, client.chain_id())
+    watch, _ = _create(client, owner, load_artifact("EscrowWatch").bytecode + encode(("address",), (address,)).hex())
+    if watch.lower() != watch_address().lower():
+        raise EnvironmentFailed(f"the escrow's watch is at {watch} rather than {watch_address()}")
+    return Deployment(escrow_address(), implementation_address(), block, client.chain_id(), watch_address())
 
 
 def open_trades(client: ChainClient, address: str) -> list[Trade]:
@@ -77,7 +84,8 @@ def _find(client: ChainClient) -> Deployment:
     if client.read(address, "owner()(address)").lower() != client.accounts()[OWNER].lower():
         raise EnvironmentFailed(f"{address} holds a contract that is not owned by account 0", mend="use a fresh chain")
     logs = client.call("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "address": address})
-    return Deployment(address, implementation_address(), int(logs[0]["blockNumber"], 16), client.chain_id())
+    block = int(logs[0]["blockNumber"], 16)
+    return Deployment(address, implementation_address(), block, client.chain_id(), watch_address())
 
 
 def _create(client: ChainClient, sender: str, code: str) -> tuple[str, int]:

@@ -47,6 +47,11 @@ def implementation_address() -> str:
     return str(json.loads(ADDRESSES.read_text())["EscrowImplementation"])
 
 
+def watch_address() -> str:
+    """Give the address of the contract that says whether the escrow's money is safe."""
+    return str(json.loads(ADDRESSES.read_text())["EscrowWatch"])
+
+
 def load_artifact(name: str) -> Artifact:
     """Read a compiled contract, such as `Escrow` or `testing/Reentrant`."""
     content = json.loads((CONTRACTS / "artifacts" / f"{name}.json").read_text())

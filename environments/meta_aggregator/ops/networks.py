@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +24,8 @@ FILE = "hardhat.networks.json"
 NETWORKS = Path(__file__).parents[1] / FILE
 SECONDS = 10.0
 """How long a network may take to answer one call."""
+BEHIND = 2
+"""By so many blocks a node is behind another; one block is the time that news takes to travel."""
 
 
 class HardhatError(Exception):
@@ -36,11 +38,12 @@ class HardhatError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A chain by its name: the JSON-RPC URL of a node, and the id that the chain must have."""
+    """A chain by its name: the JSON-RPC URL of a node, the id that the chain must have, and another node's URL or ""."""
 
     name: str
     url: str
     chain_id: int
+    fallback: str = ""
 
 
 def read_networks(file: Path | None = None) -> Mapping[str, Network]:
@@ -48,7 +51,10 @@ def read_networks(file: Path | None = None) -> Mapping[str, Network]:
     file = file or _declaration()
     try:
         declared = json.loads(file.read_text())
-        return {name: Network(name, str(one["url"]), int(one["chainId"])) for name, one in declared.items()}
+        return {
+            name: Network(name, str(one["url"]), int(one["chainId"]), str(one.get("fallback", "")))
+            for name, one in declared.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HardhatError(8, f"{file} does not declare networks as NAME: {{url, chainId}}: {error!r}") from None
 
@@ -68,19 +74,56 @@ def find_network(name: str, file: Path | None = None) -> Network:
 
 @contextmanager
 def connect(network: Network, seconds: float = SECONDS) -> Iterator[ChainClient]:
-    """Lend a client of a network that is known to be the right chain.
+    """Lend a client of a network that is known to be the right chain: of its node, or of the fallback, which is then said.
 
-    HardhatError HH108 if no node answers within `seconds`, HH101 if the node's chain has another id.
+    The fallback is taken where the first node does not answer within `seconds`, or is BEHIND blocks or more behind it.
+    HardhatError HH108 if no node answers, HH101 if the node's chain has another id.
     """
-    with ChainClient(network.url, timeout=seconds) as client:
+    with ExitStack() as opened:
+        yield _choose(network, opened, seconds)
+
+
+def _choose(network: Network, opened: ExitStack, seconds: float) -> ChainClient:
+    def client(url: str) -> ChainClient:
+        return opened.enter_context(ChainClient(url, timeout=seconds))
+
+    first = client(network.url)
+    try:
+        _check_chain(network, first)
+        height = first.block_number()
+    except ChainError as error:
+        if not network.fallback:
+            raise _no_answer(network, network.url, error) from None
+        print(f"{network.url} does not answer: {network.fallback} is asked instead", file=sys.stderr)
+        other = client(network.fallback)
         try:
-            found = client.chain_id()
-        except ChainError as error:
-            raise HardhatError(108, f"Cannot connect to the network {network.name} at {network.url}: {error}") from None
-        if found != network.chain_id:
-            message = f"Hardhat was set to use chain id {network.chain_id}, but connected to a chain with id {found}"
-            raise HardhatError(101, f"{message} ({network.name}, {network.url})")
-        yield client
+            _check_chain(network, other)
+        except ChainError as second:
+            raise _no_answer(network, f"{network.url} or {network.fallback}", second) from None
+        return other
+    if not network.fallback:
+        return first
+    other = client(network.fallback)
+    try:
+        _check_chain(network, other)
+        ahead = other.block_number() - height
+    except (ChainError, HardhatError):
+        return first  # the fallback is no better
+    if ahead < BEHIND:
+        return first
+    print(f"{network.url} is {ahead} blocks behind: {network.fallback} is asked instead", file=sys.stderr)
+    return other
+
+
+def _check_chain(network: Network, client: ChainClient) -> None:
+    found = client.chain_id()
+    if found != network.chain_id:
+        message = f"Hardhat was set to use chain id {network.chain_id}, but connected to a chain with id {found}"
+        raise HardhatError(101, f"{message} ({network.name}, {client.url})")
+
+
+def _no_answer(network: Network, where: str, error: ChainError) -> HardhatError:
+    return HardhatError(108, f"Cannot connect to the network {network.name} at {where}: {error}")
 
 
 class _Arguments(argparse.ArgumentParser):

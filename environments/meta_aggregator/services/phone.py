@@ -40,6 +40,7 @@ class Call:
     id: str
     to: str
     name: str
+    message: str
     placed: float
 
 
@@ -121,7 +122,7 @@ class Phone(Twin):
         contact = self.contacts.get(to)
         if contact is None:
             return JSONResponse({"error": f"the number {to} is not in service"}, 404)
-        call = Call(f"call-{len(self.calls) + 1}", to, contact.name, monotonic())
+        call = Call(f"call-{len(self.calls) + 1}", to, contact.name, message, monotonic())
         self.calls[call.id] = call
         self.deliver(to, message, call=call.id, name=contact.name)
         return JSONResponse(self._shown(call, "ringing"), 201)

@@ -189,13 +189,24 @@ class Drill:
         )
         responder.follow(section, chosen)
 
-    def set_objective(self, words: str, *, recovers: bool = True, seconds: float | None = None) -> None:
-        """Declare what recovery is judged by: a section's objective in the environment file, or `seconds`."""
+    def set_objective(
+        self, words: str, *, recovers: bool = True, seconds: float | None = None, probes: Sequence[str] = ()
+    ) -> None:
+        """Declare what recovery is judged by: a section's objective in the environment file, or `seconds`.
+
+        It is judged by `probes`, without any by all that are watched.
+        """
+        unwatched = [name for name in probes if name not in self._watched]
+        if unwatched:
+            raise UsageError(
+                f"nobody watches {', '.join(unwatched)}", mend="watch it: Given the probes … are watched too"
+            )
         section, topology = self.section(words), self.environment.topology
         declared = next((o for name, o in topology.objectives.items() if self.section(name) == section), None)
         target, source = self._target(section, declared.rto if declared else "runbook", seconds)
         state, rpo = topology.steady_state, declared.rpo if declared else None
-        self.journal.write(ObjectiveSet(section.path, target, source, self._watched, state.consecutive, recovers, rpo))
+        judged = tuple(probes) or self._watched
+        self.journal.write(ObjectiveSet(section.path, target, source, judged, state.consecutive, recovers, rpo))
 
     def _target(self, section: Section, rto: float | str, seconds: float | None) -> tuple[float, str]:
         if seconds is not None:
@@ -219,7 +230,8 @@ class Drill:
         if self._options.felt_by_step and objective(self.timeline) is None:
             return  # nobody promises a recovery, and no probe need feel that there is one
         state = self.environment.topology.steady_state
-        promised = ObjectiveSet("", 0.0, "", self._watched, state.consecutive)
+        declared = objective(self.timeline)
+        promised = ObjectiveSet("", 0.0, "", declared.probes if declared else self._watched, state.consecutive)
         wait_until(lambda: _restored(self.timeline, promised), SETTLE_SECONDS, interval=0.1, clock=self.clock)
 
     def wait_for_alarm(self) -> None:

@@ -6,6 +6,7 @@ from pytest_bdd import parsers, then
 
 from drillbook.clock import wait_until
 from drillbook.drill import Drill
+from drillbook.drill.words import listed
 from drillbook.errors import UsageError
 from drillbook.journal import CommandEnded, CommandStarted, DecisionTaken, StepEnded, StepStarted
 from drillbook.verdict.model import Outcome
@@ -63,6 +64,19 @@ def returns_only_once(drill: Drill) -> None:
         return bool(returns) and moment is not None and not counted, detail, counted or tuple(r.seq for r, _ in returns)
 
     drill.check("no return before the last one counts as recovery", look)
+
+
+@then(
+    parsers.re(
+        r'the probes? "(?P<probes>[^"]+)" (?:is|are) restored within '
+        r"(?:the target|(?P<number>\d+) (?P<unit>second|minute)s?)"
+    )
+)
+def probes_restored(drill: Drill, probes: str, number: str | None, unit: str | None) -> None:
+    """Judge measured plus allowed time by these probes alone: what has not come back is said by the other checks."""
+    seconds = int(number) * (60.0 if unit == "minute" else 1.0) if number else None
+    drill.set_objective(followed(drill), seconds=seconds, probes=listed(probes))
+    drill.settle()
 
 
 @then("the target is missed")

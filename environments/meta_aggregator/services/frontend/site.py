@@ -31,6 +31,7 @@ class Site:
             Route("/", self.page),
             Route("/api/health", self.health),
             Route("/api/orders", self.orders),
+            Route("/api/escrow", self.escrow),
         ]
         return Starlette(routes=routes, lifespan=self._running)
 
@@ -62,8 +63,15 @@ class Site:
 
     async def orders(self, request: Request) -> Response:
         """Hand the API's list of orders through; 502 without an answer."""
+        return await self._handed_through("/api/orders", request.url.query)
+
+    async def escrow(self, _: Request) -> Response:
+        """Hand the API's word on the escrow through: where customers deposit; 502 without an answer."""
+        return await self._handed_through("/api/escrow")
+
+    async def _handed_through(self, path: str, query: str = "") -> Response:
         try:
-            answer = await self._api.get("/api/orders", request.url.query)
+            answer = await self._api.get(path, query)
         except ApiUnreachable as error:
             return JSONResponse({"error": f"the orders API does not answer: {error}"}, 502)
         media_type = answer.headers.get("content-type", "application/json")

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from services.escrow import ChainError
+from services.escrow import ChainError, escrow_address
 from services.orders_api import orders
 from services.orders_api.database import Database, Unavailable, one_line
 from services.orders_api.health import HealthCheck
@@ -26,6 +26,9 @@ from services.orders_api.settings import Settings
 from services.serving import json_object
 
 log = logging.getLogger("orders_api")
+LIVE_ESCROW = "select address from contracts where name = 'Escrow' and live"
+ADDRESS_SECONDS = 0.4
+"""How long the database may take to say which escrow is live."""
 
 
 class OrdersApi:
@@ -36,6 +39,7 @@ class OrdersApi:
         self._database = Database(settings.database_url, settings.pool)
         self._outside = Outside(settings)
         self._sources = Sources()
+        self._escrow_address = ""
         self._health = HealthCheck(self._database, self._outside)
         self._metrics = Metrics(self._routed())
 
@@ -140,17 +144,33 @@ class OrdersApi:
         return JSONResponse(orders.shown(cancelled))
 
     async def escrow(self, _: Request) -> Response:
-        """Show the escrow contract's state; wei as strings."""
-        state = await self._outside.escrow_state()
+        """Show the live escrow contract's state; wei as strings. `usable`: it takes deposits, and holds what it owes."""
+        address = await self._live_escrow()
+        try:
+            state = await self._outside.escrow_state(address)
+        except ChainError as error:  # the chain answers, but there is no working escrow: the address is what helps
+            return JSONResponse({"error": one_line(error), "address": address, "usable": False}, 502)
         return JSONResponse(
             {
                 "address": state.address,
+                "usable": not state.paused and state.balance >= state.open_total,
                 "paused": state.paused,
                 "openCount": state.open_count,
                 "openTotal": str(state.open_total),
                 "balance": str(state.balance),
             }
         )
+
+    async def _live_escrow(self) -> str:
+        """Give the address that is live by the database; without an answer the last one known."""
+        try:
+            async with self._database.connection(wait=ADDRESS_SECONDS, deadline=ADDRESS_SECONDS) as connection:
+                found = await (await connection.execute(LIVE_ESCROW)).fetchone()
+        except (Unavailable, psycopg.Error) as error:
+            log.warning("the escrow's address is not read: %s", one_line(error))
+        else:
+            self._escrow_address = str(found["address"]) if found else self._escrow_address
+        return self._escrow_address or escrow_address()
 
     async def quote(self, request: Request) -> Response:
         """Quote a swap: `sell_token`, `buy_token`, `sell_amount`."""

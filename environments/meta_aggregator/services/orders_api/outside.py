@@ -46,9 +46,8 @@ class Outside:
         """Give the chain's newest block."""
         return escrow.word(await self._rpc({"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []}))
 
-    async def escrow_state(self) -> escrow.EscrowState:
-        """Read the escrow contract. Raises ChainError or OutsideError."""
-        address = escrow.escrow_address()
+    async def escrow_state(self, address: str) -> escrow.EscrowState:
+        """Read the escrow contract at an address. Raises ChainError or OutsideError."""
         answers = await asyncio.gather(*(self._rpc(request) for request in escrow.requests(address)))
         return escrow.state(address, list(answers))
 
