@@ -62,7 +62,7 @@ Feature: 2. Smart Contract Issue
     Given the escrow runs the release "EscrowUnguarded"
     When an attacker drains the escrow by reentrancy
     And the link "rpc.metaaggregator.com:8545" is cut
-    And the responder takes the steps "Check contract status", "If exploit suspected" of "Smart Contract Issue"
+    And the responder takes the steps "Check contract status", "If exploit suspected", "Assess impact" of "Smart Contract Issue"
     Then the probe "funds" is restored within the target
     And the step "If exploit suspected" says "does not answer: http://rpc-fallback.metaaggregator.com:8545 is asked instead"
     And not one wei leaves the escrow after the pause
@@ -72,7 +72,7 @@ Feature: 2. Smart Contract Issue
     Given the escrow runs the release "EscrowUnguarded"
     When the RPC endpoint behind "rpc.metaaggregator.com:8545" falls behind the chain
     And an attacker drains the escrow by reentrancy
-    And the responder takes the steps "Check contract status", "If exploit suspected" of "Smart Contract Issue"
+    And the responder takes the steps "Check contract status", "If exploit suspected", "Assess impact" of "Smart Contract Issue"
     Then the probe "funds" is restored within the target
     And the step "Check contract status" says "blocks behind: http://rpc-fallback.metaaggregator.com:8545 is asked instead"
     And the step "Check contract status" says "EXPLOIT SUSPECTED"
@@ -83,7 +83,7 @@ Feature: 2. Smart Contract Issue
     Given the escrow runs the release "EscrowUnguarded"
     When an attacker drains the escrow by reentrancy
     And the price of gas rises to a tip of 3 gwei
-    And the responder takes the steps "Check contract status", "If exploit suspected" of "Smart Contract Issue"
+    And the responder takes the steps "Check contract status", "If exploit suspected", "Assess impact" of "Smart Contract Issue"
     Then the probe "funds" is restored within the target
     And the step "If exploit suspected" says "waits with a tip of 1000000000 wei: replaced under the same nonce"
     And not one wei leaves the escrow after the pause
@@ -93,7 +93,7 @@ Feature: 2. Smart Contract Issue
     Given the escrow runs the release "EscrowUnguarded"
     When an attacker drains the escrow by reentrancy
     And a transaction of account 0 is stuck below a tip of 3 gwei
-    And the responder takes the steps "Check contract status", "If exploit suspected" of "Smart Contract Issue"
+    And the responder takes the steps "Check contract status", "If exploit suspected", "Assess impact" of "Smart Contract Issue"
     Then the probe "funds" is restored within the target
     And the step "If exploit suspected" says "another transaction of the account waits"
     And not one wei leaves the escrow after the pause

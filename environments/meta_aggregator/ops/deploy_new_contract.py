@@ -19,7 +19,7 @@ from ops.escrow_state import in_words, open_deposits, read_at, target_address
 from ops.networks import Network, run_script
 from ops.releases import FIRST, load_release
 from ops.transactions import ARBITER, OWNER, call_contract, create
-from ops.winding_down import book, cover_from_treasury, refund_all
+from ops.winding_down import refund_all, settle
 
 REGISTER = "insert into contracts (name, address) values ('Escrow', %s)"
 
@@ -48,9 +48,7 @@ def deploy_new(client: ChainClient, _: Network) -> int:
 
 def _wind_down(client: ChainClient, old: str, owner: str) -> None:
     if open_deposits(client, old) and not read_at(client, old, client.block_number(), "paused()(bool)"):
-        withdrawn = refund_all(client, old)
-        cover_from_treasury(client, withdrawn.covered)
-        book(old, withdrawn)
+        settle(client, old, refund_all(client, old))
     try:
         call_contract(client, owner, old, "pause()")
         print(f"the old escrow {old} is paused: it refuses deposits")

@@ -11,10 +11,7 @@ from drillbook.chain.client import ChainClient, ChainError
 from ops.escrow_state import Deposit, ether, in_words, open_deposits
 from ops.transactions import ARBITER, OWNER, account, call_contract, send
 
-CLOSE = (
-    "update trades set status = 'refunded', closed_at = clock_timestamp()"
-    " where escrow_order_id = any(%s) and status = 'open'"
-)
+CLOSE = "update trades set status = 'refunded', closed_at = clock_timestamp() where escrow_order_id = %s and status = 'open'"
 COVER = "update escrow_losses set covered_at = clock_timestamp() where contract = %s and covered_at is null"
 
 
@@ -44,19 +41,25 @@ def refund_all(client: ChainClient, address: str) -> Withdrawn:
     return Withdrawn(tuple(refunded), tuple(covered))
 
 
-def cover_from_treasury(client: ChainClient, deposits: tuple[Deposit, ...]) -> None:
-    """Pay buyers what the escrow no longer holds: to them, not into a contract that leaks. Raises ChainError."""
-    treasury = account(client, OWNER)
-    for deposit in deposits:
-        send(client, {"from": treasury, "to": deposit.buyer, "value": hex(deposit.amount)})
-        print(f"{deposit.order_id[:10]}…, {ether(deposit.amount)} paid to {deposit.buyer} by the treasury")
+def settle(client: ChainClient, address: str, withdrawn: Withdrawn) -> int:
+    """Close the trades of what was refunded; pay the rest from the treasury, to the buyers: the escrow leaks.
 
-
-def book(address: str, withdrawn: Withdrawn) -> None:
-    """Close the trades of these deposits, and the losses that were made good. Raises psycopg.Error."""
-    closed = [one.order_id for one in (*withdrawn.refunded, *withdrawn.covered)]
+    A trade that is closed already was paid before: each is paid and closed in one transaction of the database. Gives the wei
+    that the treasury paid. Raises psycopg.Error, ChainError.
+    """
+    treasury, paid = account(client, OWNER), 0
     with psycopg.connect(dbname=os.environ.get("PGDATABASE", "production_db"), connect_timeout=3) as database:
-        count = database.execute(CLOSE, [closed]).rowcount
+        for deposit in withdrawn.refunded:
+            database.execute(CLOSE, [deposit.order_id])
+        database.commit()
+        for deposit in withdrawn.covered:
+            if database.execute(CLOSE, [deposit.order_id]).rowcount == 0:
+                print(f"{deposit.order_id[:10]}… is no open trade: nothing is paid for it")
+                continue
+            send(client, {"from": treasury, "to": deposit.buyer, "value": hex(deposit.amount)})
+            database.commit()
+            paid += deposit.amount
+            print(f"{deposit.order_id[:10]}…, {ether(deposit.amount)} paid to {deposit.buyer} by the treasury")
         if withdrawn.covered:
             database.execute(COVER, [address])
-    print(f"{count} trades closed as refunded")
+    return paid

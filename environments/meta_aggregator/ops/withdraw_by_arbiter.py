@@ -12,22 +12,20 @@ import psycopg
 from drillbook.chain.client import ChainClient
 from ops.escrow_state import ether, target_address
 from ops.networks import Network, run_script
-from ops.winding_down import book, cover_from_treasury, refund_all
+from ops.winding_down import refund_all, settle
 
 
 def withdraw(client: ChainClient, _: Network) -> int:
     """Refund, cover, and book."""
     address = target_address()
     withdrawn = refund_all(client, address)
-    cover_from_treasury(client, withdrawn.covered)
-    total = sum(one.amount for one in (*withdrawn.refunded, *withdrawn.covered))
-    lost = sum(one.amount for one in withdrawn.covered)
-    print(f"every buyer has the money back: {ether(total)}, {ether(lost)} of it from the treasury")
     try:
-        book(address, withdrawn)
+        paid = settle(client, address, withdrawn)
     except psycopg.Error as error:
-        print(f"NOT BOOKED: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"NOT SETTLED, the treasury waits for the database: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    refunded = sum(one.amount for one in withdrawn.refunded)
+    print(f"every buyer has the money back: {ether(refunded)} from the escrow, {ether(paid)} from the treasury")
     return 0
 
 
