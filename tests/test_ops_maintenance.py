@@ -282,6 +282,17 @@ def test_indexes_alone_are_built_anew_and_a_half_built_one_does_not_stay(postgre
         assert link.execute("select count(*) from pg_index where not indisvalid").fetchall() == [(0,)]
 
 
+def test_a_locked_table_is_told_and_the_others_are_cleaned(postgres: PostgresServer) -> None:
+    bloat(postgres)
+    with psycopg.connect(postgres.url(DATABASE), application_name="a-migration") as owner:
+        owner.execute("lock table trades in access exclusive mode")
+        done = optimize(postgres)
+    assert done.returncode == 1, done
+    assert "LEFT: trades was not cleaned: it is locked by session" in done.stdout
+    assert "a-migration" in done.stdout
+    assert "orders: written anew" in done.stdout
+
+
 def test_a_table_too_large_to_be_locked_is_left_for_another_tool(postgres: PostgresServer) -> None:
     bloat(postgres)
     done = optimize(postgres, LOCK_SECONDS_MAX="0.001")

@@ -29,12 +29,12 @@ BYTES_PER_SECOND = 20_000_000
 """What writing a table anew is sure to manage here, indexes too: decides which table is too large to be locked."""
 SPARE = 1_000_000
 """Bytes of air below which a table is left alone."""
-TABLES = """
-    select c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid), coalesce(s.n_dead_tup, 0), greatest(c.reltuples, 0),
+NAMES = "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
+SIZES = """
+    select pg_table_size(c.oid), pg_indexes_size(c.oid), coalesce(s.n_dead_tup, 0), greatest(c.reltuples, 0),
            (select count(*) from pg_index where indrelid = c.oid),
            coalesce((select sum(avg_width) from pg_stats where schemaname = 'public' and tablename = c.relname), 100)
-    from pg_class c left join pg_stat_user_tables s on s.relid = c.oid
-    where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace order by 1
+    from pg_class c left join pg_stat_user_tables s on s.relid = c.oid where c.oid = %s::regclass
 """
 ROW_OVERHEAD = 40
 """Bytes of a row's header, its item pointer and its alignment."""
@@ -74,12 +74,15 @@ class Table:
         return (self.live_bytes + self.index_bytes) / BYTES_PER_SECOND
 
 
-def tables(link: Connection) -> list[Table]:
-    """Look at every table."""
-    return [
-        Table(name, heap, sizes, dead, int(rows * (width + ROW_OVERHEAD)), int(count * (rows * ENTRY + INDEX_PAGES)))
-        for name, heap, sizes, dead, rows, count, width in link.execute(TABLES).fetchall()
-    ]
+def look(link: Connection, name: str) -> Table | None:
+    """Look at a table; None for one that is locked so hard that not even its size can be read."""
+    try:
+        heap, index_sizes, dead, rows, indexes, width = link.execute(SIZES, (name,)).fetchall()[0]
+    except psycopg.errors.LockNotAvailable:
+        return None
+    return Table(
+        name, heap, index_sizes, dead, int(rows * (width + ROW_OVERHEAD)), int(indexes * (rows * ENTRY + INDEX_PAGES))
+    )
 
 
 def compact(link: Connection, table: Table, bound: float) -> tuple[float, str]:
@@ -95,7 +98,7 @@ def compact(link: Connection, table: Table, bound: float) -> tuple[float, str]:
             link.execute(statement)
             why = ""
         except psycopg.errors.LockNotAvailable:
-            why = "somebody holds it: " + (holders(link, table) or "gone by now")
+            why = "somebody holds it: " + (holders(link, table.name) or "gone by now")
         except psycopg.errors.QueryCanceled:
             why = f"it was not done within {bound:g} s, and was cancelled"
         longest = max(longest, monotonic() - begun)
@@ -111,7 +114,7 @@ def rebuild(link: Connection, table: Table) -> str:
     limit(link, WAIT * ATTEMPTS, 0)
     try:
         drop_half_built(link, table)
-        if open_ones := holders(link, table, WAIT):
+        if open_ones := holders(link, table.name, WAIT):
             return "somebody holds it: " + open_ones
         link.execute(sql.SQL("reindex table concurrently {}").format(sql.Identifier(table.name)))
     except psycopg.errors.LockNotAvailable:
@@ -137,48 +140,56 @@ def limit(link: Connection, wait: float, seconds: float) -> None:
         link.execute(sql.SQL("set {} = {}").format(sql.Identifier(name), sql.Literal(f"{int(bound * 1000)}ms")))
 
 
-def holders(link: Connection, table: Table, older: float = 0.0) -> str:
+def holders(link: Connection, table: str, older: float = 0.0) -> str:
     """Name the sessions that hold a lock on a table, in transactions older than so many seconds; "" for none."""
     rows = link.execute(
         "select l.pid, coalesce(nullif(a.application_name, ''), 'unnamed'), a.state from pg_locks l"
         " join pg_stat_activity a using (pid) where l.relation = %s::regclass and l.granted and l.pid <> pg_backend_pid()"
         " and a.xact_start <= clock_timestamp() - make_interval(secs => %s) order by a.xact_start limit 3",
-        (table.name, older),
+        (table, older),
     ).fetchall()
     return ", ".join(f"session {pid} ({name}, {state})" for pid, name, state in rows)
 
 
 def optimize(link: Connection, bound: float) -> list[str]:
     """Clean every table; give what is left to do, in words."""
-    before = {table.name: table for table in tables(link)}
-    left = []
-    limit(link, WAIT, 0)
-    for name in before:
-        # Without truncation, for which it would ask for an exclusive lock.
-        link.execute(sql.SQL("vacuum (analyze, skip_locked, truncate off) {}").format(sql.Identifier(name)))
-    for table in tables(link):
-        if table.bloated and table.seconds > bound:
-            left.append(
-                f"{table.name}: {table.air} bytes of air, and a lock of up to {table.seconds:.1f} s: use pg_repack"
-            )
-        elif table.bloated:
-            locked, why = compact(link, table, bound)
+    left: list[str] = []
+    for (name,) in link.execute(NAMES).fetchall():
+        limit(link, WAIT, 0)
+        before = look(link, name)
+        if before is None:
+            left.append(f"{name} was not cleaned: it is locked by {holders(link, name) or 'nobody any more'}")
+            continue
+        try:
+            # Without truncation, for which it would ask for an exclusive lock.
+            link.execute(sql.SQL("vacuum (analyze, truncate off) {}").format(sql.Identifier(name)))
+            left += shrink(link, look(link, name) or before, bound)
+            limit(link, WAIT, 0)
+            after = look(link, name)
+        except psycopg.errors.LockNotAvailable:
+            left.append(f"{name} was not cleaned: it is locked by {holders(link, name) or 'nobody any more'}")
+            continue
+        if after is not None:
             print(
-                f"{table.name}: {'left alone' if why else 'written anew'}, writers waited at most {locked:.3f} s at once"
+                f"{name:<11} dead rows {before.dead} -> {after.dead}, table {before.heap} -> {after.heap} bytes,"
+                f" indexes {before.indexes} -> {after.indexes} bytes"
             )
-            left += [f"{table.name} is left bloated: {why}"] if why else []
-        elif table.indexes_bloated:
-            why = rebuild(link, table)
-            print(f"{table.name}: {'indexes left alone' if why else 'indexes built anew'}, nobody waited")
-            left += [f"{table.name}: its indexes are left bloated: {why}"] if why else []
-    limit(link, WAIT, 0)
-    for table in tables(link):
-        was = before[table.name]
-        print(
-            f"{table.name:<10} dead rows {was.dead} -> {table.dead}, table {was.heap} -> {table.heap} bytes,"
-            f" indexes {was.indexes} -> {table.indexes} bytes"
-        )
     return left
+
+
+def shrink(link: Connection, table: Table, bound: float) -> list[str]:
+    """Take the air out of a table, or only out of its indexes; give what is left to do."""
+    if table.bloated and table.seconds > bound:
+        return [f"{table.name}: {table.air} bytes of air, and a lock of up to {table.seconds:.1f} s: use pg_repack"]
+    if table.bloated:
+        locked, why = compact(link, table, bound)
+        print(f"{table.name}: {'left alone' if why else 'written anew'}, writers waited at most {locked:.3f} s at once")
+        return [f"{table.name} is left bloated: {why}"] if why else []
+    if table.indexes_bloated:
+        why = rebuild(link, table)
+        print(f"{table.name}: {'indexes left alone' if why else 'indexes built anew'}, nobody waited")
+        return [f"{table.name}: its indexes are left bloated: {why}"] if why else []
+    return []
 
 
 def main() -> int:
