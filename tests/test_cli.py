@@ -219,3 +219,16 @@ def test_the_doctor_names_a_program_that_is_missing(tmp_path: Path) -> None:
     assert re.search(r"^missing +bash", shown.stdout, re.MULTILINE)
     assert "sudo apt-get install bash" in shown.stdout
     assert shown.stdout.splitlines()[-1] == "drills cannot run here: bash"
+
+
+def test_loads_are_listed_and_an_unknown_one_is_refused_before_anything_starts() -> None:
+    listed = drillbook("load")
+    assert listed.returncode == 0
+    assert "browse-and-buy: open model, constant, 40 arrivals a second" in listed.stdout
+    refused = drillbook("load", "browse-and-by")
+    assert refused.returncode == 2
+    assert "there is no load 'browse-and-by'" in refused.stderr
+    assert "one of: browse-and-buy" in refused.stderr
+    broken = drillbook("load", "browse", "--baseline", __file__)
+    assert broken.returncode == 2
+    assert "this is no baseline" in broken.stderr

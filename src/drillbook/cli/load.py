@@ -44,10 +44,10 @@ def command(
     output: Path | None,
     given: Path | None,
 ) -> int:
-    """Run a load test that the environment file declares under `loads`.
+    """Run a declared load test, and say whether its thresholds are kept.
 
-    In the sandbox of `drillbook up` if it runs, else in a new one. Every request goes to samples.csv in the run's folder. Without
-    a NAME: which loads there are.
+    The environment file declares it under `loads`. It runs in the sandbox of `drillbook up` if that is there, else in a new one.
+    Every request goes to samples.csv in the run's folder. Without a NAME: which loads there are.
 
     \b
     Examples:
