@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import environment, load, recovery_clock, scenario, startup, suite, toxiproxy
+from benchmarks import check, environment, load, recovery_clock, scenario, startup, suite, toxiproxy
 from benchmarks.figure import Figure
 
 OUTPUT = Path("runs/bench.json")
@@ -27,6 +27,7 @@ WIDTH = 130
 """The table's longest line, on a terminal or not."""
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "startup": startup.measure,
+    "check": check.measure,
     "environment": environment.measure,
     "scenario": scenario.measure,
     "suite": suite.measure,
@@ -57,6 +58,9 @@ class Bar:
 
 BARS = {
     "--help": Bar(0.3, "s"),
+    "check, 1,000 files of 200 lines": Bar(4, "s"),
+    "check, 1,000 files, peak memory (PSS)": Bar(200, "MB"),
+    "check, one file": Bar(0.35, "s"),
     "cold start to steady state": Bar(3, "s"),
     "reset between drills": Bar(0.3, "s"),
     "memory of the environment (PSS)": Bar(600, "MB"),
