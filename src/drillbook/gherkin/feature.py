@@ -78,8 +78,8 @@ class Scenario:
         example = dict(callspec.params.get("_pytest_bdd_example", {})) if callspec else {}
         rendered, feature = template.render(example), template.feature
         rule = template.rule.tags if template.rule else set()
-        tags = frozenset(f"@{_filled(tag, example)}" for tag in {*template.tags, *feature.tags, *rule})
-        name = _filled(template.name, example)
+        tags = frozenset(f"@{filled(tag, example)}" for tag in {*template.tags, *feature.tags, *rule})
+        name = filled(template.name, example)
         if callspec and name == template.name:
             name += f" [{callspec.id}]"
         return cls(name, Path(feature.filename), template.line_number, tags, tuple(rendered.steps))
@@ -172,7 +172,7 @@ def _check_function(context: StepFunctionContext, step: Step, at: Location) -> I
         yield UsageError(message, at=at, mend="make it an ordinary function")
 
 
-def _filled(text: str, example: Mapping[str, str]) -> str:
+def filled(text: str, example: Mapping[str, str]) -> str:
     """Put an example's values in the place of an outline's <placeholders>."""
     for name, value in example.items():
         text = text.replace(f"<{name}>", value)

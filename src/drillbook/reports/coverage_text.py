@@ -171,7 +171,8 @@ def _measured(one: Rehearsal) -> str:
     measures = one.measures
     if measures.recover is None:
         return "-" if measures.target is None else "not recovered"
-    return f"{seconds(measures.recover)} + {seconds(measures.allowed)} s"
+    allowed = f" + {seconds(measures.allowed)}" if measures.allowed else ""
+    return f"{seconds(measures.recover)}{allowed} s"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
