@@ -44,9 +44,12 @@ Feature: On-Call Escalation Path
     And "security" acknowledges within 15 minutes
     And "+1-555-0911" is reached by "phone"
 
-  @recovers-by:call_security_hotline @no-fault:the_alarm_is_rehearsed_and_the_contract_itself_under_smart_contract_issue
+  @recovers-by:call_security_hotline
   Scenario: A contract incident goes to the security team first, with the exact words
-    When the responder takes the steps "Call Security Hotline", "Send message to #emergency-response" of "Smart Contract Issue"
+    Given the probes "funds" are watched too
+    And the escrow runs the release "EscrowUnguarded"
+    When an attacker drains the escrow by reentrancy
+    And the responder takes the steps "Call Security Hotline", "Send message to #emergency-response" of "Smart Contract Issue"
     Then "security" is called first
     And "security" acknowledges within 2 minutes
     And "primary" is not called
