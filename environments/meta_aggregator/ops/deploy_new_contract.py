@@ -15,7 +15,7 @@ import psycopg
 from drillbook.chain.abi import encode, parse_signature
 from drillbook.chain.client import ChainClient, ChainError
 from ops.escrow import load_artifact
-from ops.escrow_state import in_words, open_deposits, read_at, target_address
+from ops.escrow_state import in_words, read_at, target_address
 from ops.networks import Network, run_script
 from ops.releases import FIRST, load_release
 from ops.transactions import ARBITER, OWNER, call_contract, create
@@ -47,7 +47,7 @@ def deploy_new(client: ChainClient, _: Network) -> int:
 
 
 def _wind_down(client: ChainClient, old: str, owner: str) -> None:
-    if open_deposits(client, old) and not read_at(client, old, client.block_number(), "paused()(bool)"):
+    if not read_at(client, old, client.block_number(), "paused()(bool)"):
         settle(client, old, refund_all(client, old))
     try:
         call_contract(client, owner, old, "pause()")

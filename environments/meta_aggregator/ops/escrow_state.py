@@ -17,7 +17,8 @@ from ops.escrow import CONTRACTS, escrow_address
 IMPLEMENTATION_SLOT = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
 """Where an ERC-1967 proxy keeps the address of its code."""
 DEPOSIT = "deposit(bytes32)(address,address,uint256,uint8)"
-OPEN = 1
+OPEN, REFUNDED = 1, 3
+"""States of a deposit, as the contract numbers them."""
 REFUSALS = {
     "IsPaused": "it is paused already",
     "IsNotPaused": "it is not paused",

@@ -23,6 +23,10 @@ OWNER, ARBITER = 0, 1
 """Which of the node's accounts are the escrow's owner, who also holds the treasury, and its arbiter."""
 
 
+class FailedInBlock(ChainError):
+    """Report a transaction that would have succeeded when it was sent, and failed in the block that took it."""
+
+
 def account(client: ChainClient, number: int) -> str:
     """Give the account that a script signs with: HARDHAT_ACCOUNT, else the one of that number."""
     return client.accounts()[int(os.environ.get("HARDHAT_ACCOUNT", number))]
@@ -44,8 +48,8 @@ def create(client: ChainClient, sender: str, bytecode: str) -> str:
 def send(client: ChainClient, transaction: dict[str, Any]) -> dict[str, Any]:
     """Send a transaction until it is mined; give its receipt.
 
-    Raises ChainError: with the revert's data where the contract refuses, before anything is sent; or when no block has
-    taken it at the last price.
+    Raises ChainError: with the revert's data where the contract refuses, before anything is sent; FailedInBlock where it
+    refuses only then; or when no block has taken it at the last price.
     """
     gas = int(client.call("eth_estimateGas", transaction), 16)
     nonce = client.call("eth_getTransactionCount", transaction["from"], "latest")
@@ -61,7 +65,8 @@ def send(client: ChainClient, transaction: dict[str, Any]) -> dict[str, Any]:
         receipt = _mined(client, sent)
         if receipt is not None:
             if receipt["status"] != "0x1":
-                raise ChainError("eth_sendTransaction", f"{receipt['transactionHash']} failed in its block")
+                block = int(receipt["blockNumber"], 16)
+                raise FailedInBlock("eth_sendTransaction", f"{receipt['transactionHash']} failed in block {block}")
             return receipt
         dearer = tip * DEARER
         waits = sent[-1] if sent else "another transaction of the account"

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import psycopg
 
 from drillbook.chain.client import ChainClient, ChainError
-from ops.escrow_state import Deposit, ether, in_words, open_deposits
-from ops.transactions import ARBITER, OWNER, account, call_contract, send
+from ops.escrow_state import DEPOSIT, REFUNDED, Deposit, ether, in_words, open_deposits
+from ops.transactions import ARBITER, OWNER, FailedInBlock, account, call_contract, send
 
 CLOSE = "update trades set status = 'refunded', closed_at = clock_timestamp() where escrow_order_id = %s and status = 'open'"
+STILL_OPEN = "select escrow_order_id from trades where status = 'open'"
 COVER = "update escrow_losses set covered_at = clock_timestamp() where contract = %s and covered_at is null"
 
 
@@ -31,7 +32,7 @@ def refund_all(client: ChainClient, address: str) -> Withdrawn:
         try:
             call_contract(client, arbiter, address, "refund(bytes32)", deposit.order_id)
         except ChainError as error:
-            if error.data is None:
+            if error.data is None and not isinstance(error, FailedInBlock):
                 raise
             print(f"{deposit.order_id[:10]}…, {ether(deposit.amount)}: {in_words(error)}")
             covered.append(deposit)
@@ -42,15 +43,16 @@ def refund_all(client: ChainClient, address: str) -> Withdrawn:
 
 
 def settle(client: ChainClient, address: str, withdrawn: Withdrawn) -> int:
-    """Close the trades of what was refunded; pay the rest from the treasury, to the buyers: the escrow leaks.
+    """Close the trades that the escrow has refunded, now or before; pay the rest from the treasury, to the buyers: it leaks.
 
     A trade that is closed already was paid before: each is paid and closed in one transaction of the database. Gives the wei
     that the treasury paid. Raises psycopg.Error, ChainError.
     """
     treasury, paid = account(client, OWNER), 0
     with psycopg.connect(dbname=os.environ.get("PGDATABASE", "production_db"), connect_timeout=3) as database:
-        for deposit in withdrawn.refunded:
-            database.execute(CLOSE, [deposit.order_id])
+        for (order_id,) in database.execute(STILL_OPEN).fetchall():
+            if client.read(address, DEPOSIT, order_id)[3] == REFUNDED:
+                database.execute(CLOSE, [order_id])
         database.commit()
         for deposit in withdrawn.covered:
             if database.execute(CLOSE, [deposit.order_id]).rowcount == 0:
