@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from drillbook.cli.entry import main
+from drillbook.journal import Journal, RunbookRead, RunStarted
+from drillbook.journal.events import RunbookCommand, RunbookSection, RunbookStep
 
 Recorder = Callable[[int], list[list[str]]]
 
@@ -100,3 +102,24 @@ def test_one_scenario_of_a_feature_may_be_named(recorder: Recorder) -> None:
     calls = recorder(0)
     assert main(["run", "features/a.feature::A release is rolled back"]) == 0
     assert calls[0][-1] == "features/a.feature::A release is rolled back"
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, 3), (1, 1), (2, 2)])
+def test_coverage_is_told_after_the_run_and_a_gap_is_unknown(
+    code: int, expected: int, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder(code)
+
+    def leave_a_journal(_: list[str]) -> int:
+        Path("out").mkdir()
+        journal = Journal(Path("out/journal.jsonl"))
+        journal.write(RunStarted("0.1.0", 1, "embedded", "shop", "runbook.md"))
+        step = RunbookStep("Look", "command", 3, (RunbookCommand("curl shop", 4),))
+        journal.write(RunbookRead("runbook.md", (RunbookSection("Shop", 2, (), (step,)),)))
+        journal.close()
+        raise SystemExit(code)  # as the launcher of a sandbox ends
+
+    if code != 2:
+        monkeypatch.setattr(pytest, "main", leave_a_journal)
+    assert main(["run", "--coverage", "--output", "out"]) == expected
+    assert ("curl shop: NO REASON GIVEN" in capsys.readouterr().out) is (code != 2)
