@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -220,3 +221,19 @@ def test_contract_tests_take_files_and_fail_with_a_wrong_artifact(installed: Pat
     artifacts = installed / "contracts/artifacts"
     shutil.copyfile(artifacts / "testing/EscrowNext.json", artifacts / "Escrow.json")
     assert run("hardhat_test", installed, "./test/Escrow.test.js").returncode == 1
+
+
+# What the drills change
+
+
+FEATURES = (REPOSITORY / "features" / "development").glob("*.feature")
+CHANGES = [
+    found
+    for feature in FEATURES
+    for found in re.findall(r'workspace file "(.+?)" the text "(.+)" becomes "', feature.read_text())
+]
+
+
+@pytest.mark.parametrize(("file", "old"), sorted(set(CHANGES)))
+def test_what_a_drill_changes_in_a_checkout_is_there_to_be_changed(checkout: Path, file: str, old: str) -> None:
+    assert old in (checkout / file).read_text(), "the code has changed: let features/development/ break it another way"

@@ -34,7 +34,7 @@ Feature: Testing Commands
 
   @recovers-by:end-to-end
   Scenario: A frontend that asks the API at a wrong path fails the end-to-end tests
-    When in the workspace file "services/frontend/site.py" the text "self._api.get("/api/orders", request.url.query)" becomes "self._api.get("/orders", request.url.query)"
+    When in the workspace file "services/frontend/site.py" the text "("/api/orders", request.url.query" becomes "("/orders", request.url.query"
     And the responder takes the steps "Unit tests", "End-to-end tests" of "Testing Commands"
     Then the step "Unit tests" succeeds
     And the step "End-to-end tests" notices the fault
