@@ -224,7 +224,7 @@ def test_the_doctor_names_a_program_that_is_missing(tmp_path: Path) -> None:
 def test_loads_are_listed_and_an_unknown_one_is_refused_before_anything_starts() -> None:
     listed = drillbook("load")
     assert listed.returncode == 0
-    assert "browse-and-buy: open model, constant, 40 arrivals a second" in listed.stdout
+    assert "browse-and-buy: open model, constant, 25 arrivals a second" in listed.stdout
     refused = drillbook("load", "browse-and-by")
     assert refused.returncode == 2
     assert "there is no load 'browse-and-by'" in refused.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,14 @@ def test_the_interval_holds_the_ratio_and_is_the_same_each_time() -> None:
     low, high = bootstrap_ratio(now, before, 7)
     assert low < 3 < high
     assert (low, high) == bootstrap_ratio(now, before, 7)
+
+
+def test_requests_that_fail_are_slower_than_any() -> None:
+    before = requests(1, 0.01, 40)
+    assert compare([math.inf] * 30 + requests(2, 0.01, 10), before).slower
+    assert not compare([math.inf, *requests(3, 0.01, 39)], before).slower
+    with pytest.raises(UsageError, match="a tenth of the baseline's"):
+        compare(before, [math.inf] * 10 + before)
 
 
 def test_too_few_requests_are_not_compared() -> None:

@@ -17,8 +17,8 @@ Feature: Performance Diagnostics
   @recovers-by:database_performance_test
   Scenario: A slow way to the database breaks the 95th percentile, and is slower than the baseline by more than noise
     Given the load "spike" has been run as its baseline
-    When the link "api-database" gains 100 ms of latency with 20 ms of jitter
-    And the link "db.metaaggregator.com:5432" gains 100 ms of latency with 20 ms of jitter
+    When the link "api-database" gains 150 ms of latency with 20 ms of jitter
+    And the link "db.metaaggregator.com:5432" gains 150 ms of latency with 20 ms of jitter
     And the responder takes the steps "Database performance test" of "Performance Diagnostics"
     And the load "spike" is run
     Then the load "spike" fails its threshold "p95"
@@ -36,7 +36,7 @@ Feature: Performance Diagnostics
 
   @no-recovering-step:the_load_test_finds_what_no_command_of_the_runbook_looks_for
   Scenario: A smaller pool does no harm until there is more to do, and then breaks the 95th percentile
-    When the link "api-database" gains 30 ms of latency with 0 ms of jitter
+    When the link "api-database" gains 35 ms of latency with 0 ms of jitter
     And the load "spike" is run
     Then the load "spike" keeps its thresholds
     When a release of "orders-api" with DATABASE_POOL=1 goes live

@@ -126,9 +126,10 @@ def _report(topology: Topology, name: str, folder: Path, before: Baseline | None
         click.echo(f"  {bound.kept.value:8}{bound.text}")
     outcomes = {bound.kept for bound in judged}
     served = tuple(sample.seconds for sample in measured.counted if not sample.error)
+    times = [sample.effective for sample in measured.counted]
     slower = False
     if before is not None:
-        comparison = compare(served, before.seconds)
+        comparison = compare(times, before.seconds)
         click.echo(f"  {comparison}")
         slower = comparison.slower
     if record is not None:

@@ -113,14 +113,14 @@ def no_slower(drill: Drill, load: str) -> None:
 def _compared(drill: Drill, load: str, *, slower: bool) -> None:
     def look() -> Look:
         now, before = drill.loads.finding(load), drill.loads.baseline(load)
-        found: Comparison = compare(_served(now), _served(before), drill.seed)
+        found: Comparison = compare(_times(now), _times(before), drill.seed)
         return found.slower is slower, str(found), (before.record.seq, now.record.seq)
 
     drill.check(f"the load {load!r} is {'slower' if slower else 'no slower'} than its baseline", look, sensor=slower)
 
 
-def _served(finding: Finding) -> list[float]:
-    return [sample.seconds for sample in finding.samples if not sample.error]
+def _times(finding: Finding) -> list[float]:
+    return [sample.effective for sample in finding.samples]
 
 
 def _judged(drill: Drill, load: str) -> tuple[Finding, tuple[Judged, ...]]:

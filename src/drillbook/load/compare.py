@@ -54,7 +54,14 @@ class Comparison:
 
 
 def compare(now: Sequence[float], before: Sequence[float], seed: int = 0) -> Comparison:
-    """Compare the seconds of two runs; UsageError where one has too few requests to say anything."""
+    """Compare the seconds of two runs, endless for a request that failed.
+
+    UsageError where one has too few requests to say anything, or where a tenth of the baseline's failed.
+    """
+    if sum(map(math.isinf, before)) * 10 > len(before):
+        raise UsageError(
+            "a tenth of the baseline's requests failed: nothing can be compared with it", mend="record anew"
+        )
     if min(len(now), len(before)) < FEWEST:
         raise UsageError(f"{len(now)} requests beside a baseline of {len(before)}: {FEWEST} of each are needed")
     p, ratio = mann_whitney(now, before), median(now) / median(before)

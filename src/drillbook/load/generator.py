@@ -20,6 +20,7 @@ import inspect
 import json
 import random
 import signal
+import ssl
 import sys
 import time
 import traceback
@@ -138,6 +139,8 @@ def user_class(order: Order) -> type[locust.FastHttpUser]:
         raise Broken(f"{order.module} has {len(found)} user classes; it must have one, a locust.FastHttpUser")
     chosen = found[0]
     chosen.host, chosen.insecure = order.host, False
+    context = ssl.create_default_context()  # one for all: making one reads every authority's certificate
+    chosen.ssl_context_factory = staticmethod(lambda: context)
     chosen.network_timeout = chosen.connection_timeout = order.timeout
     chosen.wait_time = constant(order.think)
     chosen.tasks = [getattr(chosen, name) for name, weight in order.mix.items() for _ in range(weight)]

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 FAILURES = 3
 COOL_DOWN = 0.5
-LIMIT = 0.7
+LIMIT = 1.2
 """Seconds that a call may take; a slower one has failed."""
 
 
