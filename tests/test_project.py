@@ -47,7 +47,7 @@ def test_make_tells_of_every_target() -> None:
 def test_make_drill_would_install_once_and_run_the_suite() -> None:
     told = _make("-n", "drill", "VENV=not-there").stdout.splitlines()
     assert told[0].endswith(".ci/make-venv not-there")
-    assert told[-1] == "not-there/bin/python -m drillbook run"
+    assert told[-1] == "not-there/bin/python -m drillbook run --tags @smoke"
 
 
 def test_a_machine_without_a_new_python_is_told_so(tmp_path: Path) -> None:
