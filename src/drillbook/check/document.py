@@ -174,6 +174,15 @@ class Document:
         """Give the span of a match in `text`."""
         return Span(match.start(group), match.end(group))
 
+    def between(self, first: Span, last: Span) -> Span:
+        """Give the span from one span's start to another's end."""
+        return Span(first.start, last.end)
+
+    def trimmed(self, start: int, end: int) -> Span:
+        """Give the span from `start` to `end` without the blanks at both ends."""
+        text = self.text[start:end]
+        return Span(start + len(text) - len(text.lstrip()), start + len(text.rstrip()))
+
     def find(self, words: str, line: int, end_line: int | None = None) -> Span:
         """Give the span of `words` in lines [line, end_line); that of the first line where they do not stand."""
         end = self.offset(end_line) if end_line and end_line <= len(self._starts) else len(self.text)
