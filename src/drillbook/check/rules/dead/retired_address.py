@@ -36,7 +36,7 @@ def _check(document: Document) -> Iterator[Found]:
         for match in re.finditer(rf"(?<![\w.-]){re.escape(address)}", document.text):
             if document.block_at(document.line_of(match.start())) is not None:
                 yield Found(
-                    document.span(match), f"{address} is {why}", f"use {instead}" if instead else "use what replaced it"
+                    document.span(match), f"{address}: {why}", f"use {instead}" if instead else "use what replaced it"
                 )
 
 

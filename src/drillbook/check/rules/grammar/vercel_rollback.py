@@ -16,7 +16,7 @@ def _check(document: Document) -> Iterator[Found]:
             name = words[2].value
             yield Found(
                 document.between(words[1].span, words[2].span),
-                f"`vercel --prod {name}` deploys a folder named {name}; it does not {name} anything",
+                f"`vercel --prod {name}` deploys a folder named {name}; it is no {name}",
                 "vercel rollback DEPLOYMENT-URL --yes, then vercel rollback status"
                 if name == "rollback"
                 else f"vercel {name} …",

@@ -17,7 +17,7 @@ def _check(document: Document) -> Iterator[Found]:
             if command.line < last and _stays(command):
                 yield Found(
                     command.span,
-                    f"{command.name} does not return: the what stands below never runs",
+                    f"{command.name} does not return: what stands below never runs",
                     "run it in the background and stop it at the end, bound it by timeout, or put it last",
                 )
 
