@@ -71,7 +71,7 @@ class Traffic:
             return
         outcome, status = str(said["event"]), said.get("status") or 0
         sent, finished = float(str(said["sent"])), float(str(said["at"]))
-        error = str(said.get("error") or "")
-        self._journal.write(RequestEnded(outcome, str(said["key"]), sent, finished, int(str(status)), error))
+        error, attempts = str(said.get("error") or ""), int(str(said.get("attempts") or 1))
+        self._journal.write(RequestEnded(outcome, str(said["key"]), sent, finished, int(str(status)), error, attempts))
         if outcome == "acknowledged":
             self._acknowledged.set()

@@ -118,7 +118,10 @@ class SteadyStateChecked:
 
 @dataclass(frozen=True, slots=True)
 class RequestEnded:
-    """One request of the workload: `outcome` is acknowledged, refused or failed; `key` is what makes it unique."""
+    """One request of the workload: `outcome` is acknowledged, refused or failed; `key` is what makes it unique.
+
+    `attempts` is how often it was sent: an acknowledgement of the second one hides that the first was lost.
+    """
 
     outcome: str
     key: str
@@ -126,6 +129,7 @@ class RequestEnded:
     finished: float
     status: int = 0
     error: str = ""
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,9 +17,16 @@ from drillbook.errors import DrillbookError
 from drillbook.platform.app import App, NotHealthy, Superseded
 from drillbook.platform.config import MOST_REPLICAS
 from drillbook.platform.platform import Platform, UnknownApp
-from drillbook.platform.releases import Defect, UnknownRelease
+from drillbook.platform.releases import BadArtifact, Defect, UnknownRelease
 
-STATUS: dict[type[DrillbookError], int] = {UnknownApp: 404, UnknownRelease: 404, NotHealthy: 409, Superseded: 409}
+STATUS: dict[type[DrillbookError], int] = {
+    UnknownApp: 404,
+    UnknownRelease: 404,
+    NotHealthy: 409,
+    Superseded: 409,
+    BadArtifact: 422,
+}
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class BadRequest(DrillbookError):
@@ -43,6 +51,11 @@ def admin_api(platform: Platform) -> Starlette:
             platform.places.resize(_integer((await _body(request)).get("processes"), "processes"))
         return JSONResponse({"processes": platform.places.room})
 
+    async def upload(request: Request) -> Response:
+        app, digest = platform.app(request.path_params["app"]), request.path_params["digest"]
+        app.shelf.keep(digest, await request.body())
+        return JSONResponse({"artifact": digest}, status_code=201)
+
     def act(action: Callable[[App, dict[str, Any]], Awaitable[Response | None]]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             app = platform.app(request.path_params["app"])
@@ -55,6 +68,7 @@ def admin_api(platform: Platform) -> Starlette:
             Route("/health", health),
             Route("/apps", apps),
             Route("/apps/{app}", act(_show)),
+            Route("/apps/{app}/artifacts/{digest}", upload, methods=["PUT"]),
             Route("/apps/{app}/releases", act(_release), methods=["POST"]),
             Route("/apps/{app}/rollback", act(_rollback), methods=["POST"]),
             Route("/apps/{app}/scale", act(_scale), methods=["POST"]),
@@ -82,6 +96,7 @@ def describe(app: App) -> dict[str, Any]:
                 "created": rfc3339(r.created),
                 "defect": r.defect,
                 "settings": dict(r.settings),
+                "artifact": r.artifact,
                 "url": r.url,
                 "id": r.id,
             }
@@ -115,7 +130,10 @@ async def _release(app: App, body: dict[str, Any]) -> Response:
         raise BadRequest(f"settings is {settings!r}", mend="give variables as strings")
     if body.get("live") is False:
         return JSONResponse({"number": app.build(defect)}, status_code=201)
-    number = await app.release(defect, gate=body.get("gate") is True, settings=settings)
+    artifact = body.get("artifact") or ""
+    if artifact and not _SHA256.fullmatch(str(artifact)):
+        raise BadRequest(f"artifact is {artifact!r}", mend="give the SHA-256 of an archive that was uploaded, in hex")
+    number = await app.release(defect, gate=body.get("gate") is True, settings=settings, artifact=str(artifact))
     return JSONResponse({"number": number}, status_code=201)
 
 

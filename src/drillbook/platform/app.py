@@ -175,12 +175,20 @@ class App:
             logs = ", ".join(str(i.log) for i in self.live.instances if i.state is not State.READY)
             raise EnvironmentFailed(f"{self.config.name} did not become ready", mend=f"read {logs}") from error
 
-    async def release(self, defect: Defect | None, *, gate: bool, settings: Mapping[str, str] | None = None) -> int:
+    async def release(
+        self,
+        defect: Defect | None,
+        *,
+        gate: bool,
+        settings: Mapping[str, str] | None = None,
+        artifact: str = "",
+    ) -> int:
         """Make a new release and bring it live; give its number. Raises NotHealthy when the gate holds it back.
 
-        `settings` are variables that this release has otherwise than those before.
+        `settings` are variables that this release has otherwise than those before; `artifact` is the SHA-256 of an
+        uploaded archive that it is made of, instead of the app's own source. Raises BadArtifact.
         """
-        release = self.shelf.create(defect, settings)
+        release = self.shelf.create(defect, settings, artifact)
         await self.roll(self.template(release.number), Until.HEALTHY if gate else Until.SHOWN)
         return release.number
 

@@ -20,7 +20,8 @@ TIMEOUT = 30.0
 class Release:
     """A numbered release; `defect` is answers-500, hangs or exits for a bad one; `created` is RFC 3339.
 
-    `settings` are variables that it has otherwise than the releases before it.
+    `settings` are variables that it has otherwise than the releases before it; `artifact` is the SHA-256 of the archive
+    that it was unpacked from, "" for a copy of the app's source.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Release:
     url: str
     id: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    artifact: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,10 @@ class Defect(StrEnum):
     STALLS = "stalls"
 
 
+class BadArtifact(DrillbookError):
+    """Report an artifact that is not what its digest says, or holds no such app."""
+
+
 class UnknownRelease(DrillbookError):
     """Report a release number that the shelf does not hold."""
 
@@ -48,6 +53,8 @@ class Release:
     directory: Path
     settings: tuple[tuple[str, str], ...] = ()
     """Variables that it has otherwise than the releases before it."""
+    artifact: str = ""
+    """The SHA-256 of the archive that it was unpacked from; "" where it is a copy of the app's source."""
 
     @property
     def id(self) -> str:
@@ -84,8 +91,24 @@ class Shelf:
             raise UnknownRelease(f"{self._app.name} has no release {number}", mend=f"choose one of {held}")
         return self._releases[number]
 
-    def create(self, defect: Defect | None = None, settings: Mapping[str, str] | None = None) -> Release:
-        """Copy the app's code to a new release, one number above the last; a defect replaces its command."""
+    def keep(self, digest: str, content: bytes) -> None:
+        """Keep an artifact, a zip archive, by its SHA-256; raise BadArtifact if it has another."""
+        found = hashlib.sha256(content).hexdigest()
+        if found != digest:
+            raise BadArtifact(f"the artifact's SHA-256 is {found}, not {digest}", mend="upload what was built")
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        (self._artifacts / digest).write_bytes(content)
+
+    def create(
+        self,
+        defect: Defect | None = None,
+        settings: Mapping[str, str] | None = None,
+        artifact: str = "",
+    ) -> Release:
+        """Make a new release, one number above the last, of an artifact that is kept or else of the app's own source.
+
+        A defect replaces its command. Raises BadArtifact for one that is not kept or does not hold the app.
+        """
         number = max(self._releases, default=0) + 1
         release = Release(
             app=self._app.project or self._app.name,
@@ -96,14 +119,23 @@ class Shelf:
             defect=defect,
             directory=self._root / str(number),
             settings=tuple((settings or {}).items()),
+            artifact=artifact,
         )
-        _copy_code(self._app, release.directory)
+        if artifact:
+            _unpack(self._app, self._artifacts / artifact, release.directory)
+        else:
+            _copy_code(self._app, release.directory)
         (release.directory / "release.json").write_text(json.dumps(_manifest(release), indent=2) + "\n")
         self._releases[number] = release
         return release
 
+    @property
+    def _artifacts(self) -> Path:
+        return self._root / "artifacts"
+
     def forget_after(self, number: int) -> None:
-        """Remove every release above `number`, its directory too."""
+        """Remove every release above `number`, its directory too, and every artifact."""
+        shutil.rmtree(self._artifacts, ignore_errors=True)
         for later in [n for n in self._releases if n > number]:
             shutil.rmtree(self._releases.pop(later).directory, ignore_errors=True)
 
@@ -122,6 +154,21 @@ def _copy_code(app: AppConfig, target: Path) -> None:
         raise EnvironmentFailed(
             f"app {app.name}: there is neither {package}/ nor {module}", mend="correct the app's module or source"
         )
+
+
+def _unpack(app: AppConfig, archive: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(target)
+    except FileNotFoundError:
+        raise BadArtifact(f"no artifact {archive.name} was uploaded for {app.name}", mend="upload it first") from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BadArtifact(f"the artifact {archive.name} cannot be unpacked: {error}") from error
+    relative = Path(*app.module.split("."))
+    if not (target / relative).is_dir() and not (target / relative.with_suffix(".py")).is_file():
+        shutil.rmtree(target)
+        raise BadArtifact(f"the artifact {archive.name} holds no {app.module}: it is none of {app.name}'s")
 
 
 def _manifest(release: Release) -> Mapping[str, object]:
