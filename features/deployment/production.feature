@@ -107,6 +107,7 @@ Feature: Deployment Commands
     When the link "rpc.metaaggregator.com:8545" is cut
     And the link "rpc-fallback.metaaggregator.com:8545" is cut
     And the responder follows "Deployment Commands"
+    And the link "rpc-fallback.metaaggregator.com:8545" comes back
     Then the step "If all parts are to be released together" notices the fault
     And the step "If all parts are to be released together" says "production: contracts: FAILED: Error HH108"
     And the step "If all parts are to be released together" says "NOT deployed: contracts, backend, frontend"
