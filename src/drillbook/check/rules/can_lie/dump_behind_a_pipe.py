@@ -10,31 +10,9 @@ from drillbook.check import Document, Found, Rule, Severity, SimpleCommand, Word
 _DUMPS = frozenset({"pg_dump", "pg_dumpall", "pg_basebackup", "mysqldump", "mariadb-dump", "mongodump"})
 _CARRIERS = frozenset({"docker", "podman", "kubectl", "oc", "docker-compose"})
 _TAKERS = frozenset(
-    [
-        "gzip",
-        "pigz",
-        "zstd",
-        "bzip2",
-        "xz",
-        "lz4",
-        "split",
-        "tee",
-        "psql",
-        "mysql",
-        "mariadb",
-        "aws",
-        "gsutil",
-        "gcloud",
-        "rclone",
-        "ssh",
-        "openssl",
-        "gpg",
-        "age",
-        "pv",
-        "cat",
-        "dd",
-    ]
+    {"gzip", "pigz", "zstd", "bzip2", "xz", "lz4", "split", "tee", "cat", "dd", "pv", "openssl", "gpg", "age"}
 )
+_TAKERS |= {"psql", "mysql", "mariadb", "aws", "gsutil", "gcloud", "rclone", "ssh"}
 _LOOKS = re.compile(r"pipefail|PIPESTATUS|dump complete", re.IGNORECASE)
 
 
