@@ -38,7 +38,6 @@ def unexplained(found: Coverage) -> list[str]:
     return [f"{gap.line}: {gap.text}" for gap in found.gaps if not gap.reason]
 
 
-@pytest.mark.xfail(reason="scenarios of the other chapters are still to come", strict=False)
 def test_every_command_of_the_runbook_is_followed_by_a_scenario_or_says_why_not() -> None:
     assert unexplained(suite()) == []
 
