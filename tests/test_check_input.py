@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,13 +45,14 @@ SHAPES: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_the_text_takes_no_more_than_about_twice_the_time(shape: str) -> None:
-    make = SHAPES[shape]
-    check_text(make(50), FILE, RULES)
+    make, count = SHAPES[shape], 600
+    while _seconds(make(count)) < 0.03:  # less is lost in what else the interpreter does
+        count *= 2
     ratios = []
-    for _ in range(3):
-        once, twice = (_seconds(make(count)) for count in (600, 1200))
-        ratios.append(twice / max(once, 0.005))
-        if ratios[-1] < 3:
+    for _ in range(5):
+        once, twice = (_seconds(make(size)) for size in (count, 2 * count))
+        ratios.append(twice / once)
+        if ratios[-1] < 2.8:
             break
     assert min(ratios) < 3.2, ratios
 
@@ -155,6 +156,6 @@ def test_any_text_is_checked_and_every_finding_lies_in_it(text: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    began = os.times().user
+    began = time.process_time()
     check_text(text, FILE, RULES)
-    return os.times().user - began
+    return time.process_time() - began

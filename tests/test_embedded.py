@@ -13,8 +13,6 @@ from drillbook.topology.load import load
 from tests.embedded_program import ENVIRONMENT, REPOSITORY
 
 SECONDS = 150
-ON_DEMAND = {"registry.npmjs.org", *(f"{name}staging.metaaggregator.com" for name in ("", "api.", "db.", "rpc."))}
-"""Names whose services are started on demand."""
 RESETS = [
     "on demand",
     "idle",
@@ -46,10 +44,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_name_of_production_answers_at_its_port(seen: dict[str, Any]) -> None:
-    declared = {f"{host}:{port}" for host, ports in load(ENVIRONMENT).names.items() for port in ports}
-    assert set(seen["names"]) == declared
+    topology = load(ENVIRONMENT)
+    declared = {f"{host}:{port}": to for host, ports in topology.names.items() for port, to in ports.items()}
+    assert set(seen["names"]) == set(declared)
     silent = {name for name, said in seen["names"].items() if not (said == "connects" or said.isdecimal())}
-    assert {name.partition(":")[0] for name in silent} <= ON_DEMAND
+    assert all(topology.services[declared[name].service].on_demand for name in silent)
     assert seen["names"]["metaaggregator.com:443"] == "200"
 
 

@@ -94,7 +94,7 @@ def test_the_tables_have_a_row_for_every_section_and_scenario(file: Path) -> Non
         rows = {
             tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
             for line in table.splitlines()
-            if line[0] == "|"
+            if line.startswith("|")
         }
         for section in suite().sections:
             assert title(section) in {row[0] for row in rows}

@@ -28,7 +28,7 @@ COMMANDS = {
     "report": "Print a run again, without running anything.",
     "check": "Check runbooks without running them.",
     "rule": "Explain a rule of `drillbook check`.",
-    "lsp": "Serve editors: findings while a runbook is being written.",
+    "lsp": "Serve the Language Server Protocol on standard input and output.",
     "outline": "Show what Drillbook reads in a runbook.",
     "steps": "List every phrase that features can use.",
     "up": "Start the environment and keep it until Ctrl-C.",
