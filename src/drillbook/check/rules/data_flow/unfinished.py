@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 from drillbook.check import Document, Found, Rule, Severity
 
-_LATER = re.compile(
-    r"(?<![\w/.#\"'`@-])(?:TODO|FIXME|TBD|TBC|T\.B\.D\.|CHANGE[_-]?ME|REPLACE[_-]?ME|FILL[_-]?ME[_-]?IN|lorem ipsum)"
-    r"(?![\w/\"'`-]|\.\w| (?:app|list|item|service|board|comment|entr)|s\b)"
-)
+_LATER = re.compile(r"(?<!\w)(?:TODO|FIXME|TBD|TBC|CHANGE[_-]?ME|REPLACE[_-]?ME)(?!\w)")
+_BEFORE = re.compile(r"(?:^[\s>#*+|-]*|^\s*\d+[.)] +|[:=(|] *[\"'*]*)(?:\[ \] )?[*_]*$")
+_BEHIND = re.compile(r"[*_]*(?:[:)|\"']|\.?\s*$| [-|])")
 
 
 def _check(document: Document) -> Iterator[Found]:
@@ -24,8 +23,11 @@ def _check(document: Document) -> Iterator[Found]:
             continue
         if block is None and any(comment.start <= span.start < comment.end for comment in comments):
             continue
-        row = document.lines[document.line_of(span.start) - 1]
-        if re.search(r"\b(?:grep|rg|ack|sed|todos?)\b", row):
+        place = document.place(span.start)
+        row = document.lines[place.line - 1]
+        if block is None and row.startswith("#"):
+            continue
+        if not _BEFORE.search(row[: place.column - 1]) or not _BEHIND.match(row, place.column - 1 + len(match[0])):
             continue
         yield Found(
             span,
@@ -44,8 +46,8 @@ RULE = Rule(
         "path that ends in *TBD* ends there."
     ),
     silent=(
-        "It is in an HTML comment, in a fence that is no shell's, the whole of a quotation or of code font, part of a longer "
-        "word, a thing's name (*TODO list*), or in a line that searches for such words."
+        "It is in a heading, an HTML comment, code font, or a fence that is no shell's; or it is a word among others in a "
+        "sentence or a command (*the TODO list*, `grep TODO`): it counts where it stands for what is missing."
     ),
     check=_check,
     bad=(

@@ -19,7 +19,7 @@ _UNSEEN = re.compile(
 
 
 def _check(document: Document) -> Iterator[Found]:
-    blocks = [block for block in document.blocks if block.shell == "bash"]
+    blocks = [block for block in document.blocks if block.shell == "bash" and block.language]
     uses = [use for block in blocks for use in _uses(block)]
     if not uses or any(_UNSEEN.search(block.text) for block in blocks):
         return
@@ -63,7 +63,8 @@ RULE = Rule(
     silent=(
         "Its name stands anywhere else in the runbook, be it an assignment, a sentence or a table; `${NAME:-…}` or `${NAME:?…}` "
         "says what to do without it; shells, CI or well-known tools set it (`HOME`, `PGHOST`, `AWS_PROFILE`); its name is one "
-        "small letter; it stands in text that `ssh` or `bash -c` is given; the runbook has `source`, `eval`, `read` or the like."
+        "small letter; it stands in text that `ssh` or `bash -c` is given, or in a fence without a language; the runbook has "
+        "`source`, `eval`, `read` or the like."
     ),
     check=_check,
     bad=(
