@@ -7,7 +7,7 @@ Feature: 2. Smart Contract Issue
     And the probes "funds" are watched too
     And traffic is flowing
 
-  @smoke @recovers-by:if_exploit_suspected
+  @recovers-by:if_exploit_suspected
   Scenario: A reentrancy exploit is stopped by the pause, and the approved fix opens the contract again
     Given the escrow runs the release "EscrowUnguarded"
     When an attacker drains the escrow by reentrancy

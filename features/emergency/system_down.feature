@@ -1,4 +1,3 @@
-@smoke
 Feature: 1. System Down - Complete Outage
   The runbook promises service within five minutes, and the follow-up within thirty. Machines recover in seconds; what people
   are allowed for each of their steps stands in environment.yaml, and the sum is judged.
@@ -7,7 +6,7 @@ Feature: 1. System Down - Complete Outage
     Given the system is in its steady state
     And traffic is flowing
 
-  @recovers-by:if_the_frontend_is_down
+  @smoke @recovers-by:if_the_frontend_is_down
   Scenario: A frontend release that answers 500 is rolled back
     When a release of "frontend" that answers 500 goes live
     And the responder follows "System Down - Complete Outage"
@@ -21,7 +20,7 @@ Feature: 1. System Down - Complete Outage
     And "customers@metaaggregator.com" is reached by "smtp"
     And the incident "System down: complete outage" is recorded
 
-  @recovers-by:if_the_api_is_down
+  @smoke @recovers-by:if_the_api_is_down
   Scenario: An API release that hangs takes everything down and is rolled back
     When a release of "orders-api" that hangs goes live
     And the responder follows "System Down - Complete Outage"
@@ -31,7 +30,7 @@ Feature: 1. System Down - Complete Outage
     And the decision "If an API process has died" is no
     And the follow-up is done within 30 minutes
 
-  @recovers-by:if_an_api_process_has_died
+  @smoke @recovers-by:if_an_api_process_has_died
   Scenario: API processes that die are brought back without a rollback
     When every process of "orders-api" is killed
     And the responder follows "System Down - Complete Outage"
@@ -40,7 +39,7 @@ Feature: 1. System Down - Complete Outage
     And the decision "If an API process has died" is yes
     And the follow-up is done within 30 minutes
 
-  @recovers-by:check_our_services
+  @smoke @recovers-by:check_our_services
   Scenario: The database link is cut, the checks name it, and nothing is rolled back
     When the link "api-database" is cut
     And the responder follows "System Down - Complete Outage"
@@ -51,7 +50,7 @@ Feature: 1. System Down - Complete Outage
     And the decision "If the frontend is down" is no
     And "+1-555-0100" is reached by "phone"
 
-  @recovers-by:check_external_dependencies
+  @smoke @recovers-by:check_external_dependencies
   Scenario: 0x is down, the check says so, and nothing is rolled back
     When the outside API "zeroex" answers 503
     And the responder follows "System Down - Complete Outage"
@@ -62,7 +61,7 @@ Feature: 1. System Down - Complete Outage
     And the decision "If the frontend is down" is no
     And the decision "If the API is down" is no
 
-  @recovers-by:if_service_is_not_restored
+  @smoke @recovers-by:if_service_is_not_restored
   Scenario: The release before is broken too, so the secondary is called
     When two releases of "frontend" in a row that answer 500 go live
     And the responder follows "System Down - Complete Outage"

@@ -1,4 +1,3 @@
-@smoke
 Feature: Database Recovery
   What was backed up comes back, what was not is counted, and whatever goes wrong on the way costs nothing that was still there.
 
@@ -7,7 +6,7 @@ Feature: Database Recovery
     And the nightly backup has been taken
     And traffic is flowing
 
-  @recovers-by:swap_the_restored_database_in
+  @smoke @recovers-by:swap_the_restored_database_in
   Scenario: A dropped table is restored from the newest backup
     When the table "orders" is dropped
     And the responder follows "Database Recovery"
@@ -15,14 +14,14 @@ Feature: Database Recovery
     And every order is there again
     And the step "Verify production again" succeeds
 
-  @recovers-by:restore_from_backup
+  @smoke @recovers-by:restore_from_backup
   Scenario: Deleted rows are restored
     When the rows of "orders" where "id between 50 and 149" are deleted
     And the responder follows "Database Recovery"
     Then service is restored within the target
     And every order is there again
 
-  @recovers-by:restore_from_backup
+  @smoke @recovers-by:restore_from_backup
   Scenario: A backup that is cut off is refused, and what is left stays
     Given the archive is cut off in the middle
     When the rows of "orders" where "id between 50 and 149" are deleted
@@ -33,7 +32,7 @@ Feature: Database Recovery
     And the step "Swap the restored database in" says "not swapped"
     And the seeded orders other than 50 to 149 are still there
 
-  @recovers-by:create_backup
+  @smoke @recovers-by:create_backup
   Scenario: A restore that meets a lock stops at its deadline and loses nothing
     When the table "orders" is locked
     And the responder follows "Database Recovery"
@@ -43,7 +42,7 @@ Feature: Database Recovery
     And the step "Swap the restored database in" says "not swapped"
     And every order is there again
 
-  @recovers-by:verify_data_integrity
+  @smoke @recovers-by:verify_data_integrity
   Scenario: A wrong backup is caught before it reaches production
     Given the archive holds altered orders
     When the rows of "orders" where "id between 50 and 149" are deleted
@@ -53,7 +52,7 @@ Feature: Database Recovery
     And the step "Swap the restored database in" says "not swapped"
     And the seeded orders other than 50 to 149 are still there
 
-  @recovers-by:swap_the_restored_database_in
+  @smoke @recovers-by:swap_the_restored_database_in
   Scenario: Orders acknowledged after the backup are counted and judged
     When the table "orders" is dropped
     And the responder follows "Database Recovery"
