@@ -48,7 +48,8 @@ def _mend(command: SimpleCommand) -> str:
     elif name == "docker":
         endless, mend = operands[:1] == ["stats"] and not command.has("--no-stream"), "docker stats --no-stream"
     elif name == "redis-cli":
-        endless, mend = [text.lower() for text in operands[-1:]] == ["monitor"], "timeout 10 redis-cli monitor"
+        endless = [text.lower() for text in operands[-1:]] == ["monitor"] or command.has("--stat")
+        mend = "timeout 10 redis-cli …"
     elif name == "mtr":
         bounds = ("-r", "-w", "-c", "--report", "--report-wide", "--report-cycles")
         endless, mend = bool(operands) and not command.has(*bounds), "mtr --report HOST"
