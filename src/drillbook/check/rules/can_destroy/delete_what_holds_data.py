@@ -32,10 +32,9 @@ _AWAY = (Kind.DEVELOPMENT, Kind.STAGING)
 
 
 def _check(document: Document) -> Iterator[Found]:
-    saved = _SAVED.search(document.text)
     for command in document.commands("kubectl", "oc", "docker", "docker-compose", "podman", "terraform", "tofu"):
         found = _deletes(command)
-        if found is None or (saved and saved.start() < command.span.start):
+        if found is None or _SAVED.search(document.text, 0, command.span.start):
             continue
         if document.kinds_at(command.line).intersection(_AWAY):
             continue

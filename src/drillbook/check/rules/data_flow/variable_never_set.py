@@ -21,6 +21,7 @@ _UNSEEN = re.compile(
 def _check(document: Document) -> Iterator[Found]:
     blocks = [block for block in document.blocks if block.shell == "bash" and block.language]
     uses = [use for block in blocks for use in _uses(block)]
+    uses = [use for use in uses if not _is_spoken_of(document.text, use.name)]
     if not uses or any(_UNSEEN.search(block.text) for block in blocks):
         return
     told: set[str] = set()
@@ -28,8 +29,6 @@ def _check(document: Document) -> Iterator[Found]:
         if use.name in told:
             continue
         told.add(use.name)
-        if _is_spoken_of(document, use.name):
-            continue
         yield Found(
             use.span,
             f"{use.name} is set nowhere in this runbook, and no sentence says what it holds: it expands to nothing",
@@ -46,9 +45,16 @@ def _uses(block: Block) -> Iterator[Use]:
             yield use
 
 
-def _is_spoken_of(document: Document, name: str) -> bool:
+def _is_spoken_of(text: str, name: str) -> bool:
     """Tell whether the name stands anywhere in the text other than behind a `$`."""
-    return re.search(rf"(?<![\w$])(?<!\$\{{)(?<!\$\{{[!#]){re.escape(name)}(?!\w)", document.text) is not None
+    at = text.find(name)
+    while at >= 0:
+        before, behind = text[max(0, at - 3) : at], text[at + len(name) : at + len(name) + 1]
+        whole = not (before[-1:].isalnum() or before[-1:] == "_" or behind.isalnum() or behind == "_")
+        if whole and not before.endswith(("$", "${", "${!", "${#")):
+            return True
+        at = text.find(name, at + len(name))
+    return False
 
 
 RULE = Rule(
