@@ -141,7 +141,8 @@ def test_reading_where_no_contract_is_says_so(chain: ChainClient) -> None:
 
 def test_contract_is_read_over_any_transport(chain: ChainClient, escrow: str) -> None:
     question = Question(escrow, parse_signature("openCount()(uint256)"))
-    answer = httpx.post(chain.url, content=question.body(), trust_env=False)
+    kind = {"Content-Type": "application/json"}
+    answer = httpx.post(chain.url, content=question.body(), headers=kind, trust_env=False)
     assert question.read(answer.status_code, answer.content, chain.url) == 0
 
 
