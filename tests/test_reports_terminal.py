@@ -73,8 +73,8 @@ def test_a_pass_needs_no_evidence(tmp_path: Path) -> None:
 
 def test_the_last_line_counts_the_verdicts(tmp_path: Path) -> None:
     three_drills(tmp_path)
-    last = _render(tmp_path).rstrip().splitlines()[-1]
-    assert last.startswith("1 passed, 1 failed, 1 unknown in 3.8 s · ")
+    end = _render(tmp_path).rstrip().splitlines()[-3:]  # a long path takes lines of its own
+    assert any(line.startswith("1 passed, 1 failed, 1 unknown in 3.8 s · ") for line in end)
 
 
 def test_invariants_and_notes_are_told(tmp_path: Path) -> None:

@@ -25,11 +25,12 @@ def _check(document: Document) -> Iterator[Found]:
     lowered = document.text.lower()
     if "drop" not in lowered and "truncate" not in lowered:
         return
+    saved = _SAVED.search(document.text)
     for block in document.blocks:
         if Kind.DEVELOPMENT in document.kinds_at(block.line) or Kind.STAGING in document.kinds_at(block.line):
             continue
         for span, name in _drops(block):
-            if _SPARE.search(name) or _SAVED.search(document.text, 0, span.start):
+            if _SPARE.search(name) or (saved and saved.end() <= span.start):
                 continue
             yield Found(
                 span,

@@ -17,11 +17,15 @@ _UNSEEN = re.compile(
     r"(?m)(?:^|[;&|(]\s*|\bthen\s+)(?:source|\.|eval)\s|\b(?:read|mapfile|readarray|getopts|printf -v)\b"
 )
 
+_NAME = re.compile(r"(?P<value>\$(?:\{[!#]?)?)?(?<!\w)(?P<name>[A-Za-z_]\w*)")
+"""A word that may be a variable's name; `value` is what stands before it where its value is taken."""
+
 
 def _check(document: Document) -> Iterator[Found]:
     blocks = [block for block in document.blocks if block.shell == "bash" and block.language]
     uses = [use for block in blocks for use in _uses(block)]
-    uses = [use for use in uses if not _is_spoken_of(document.text, use.name)]
+    spoken = {match["name"] for match in _NAME.finditer(document.text) if not match["value"]} if uses else set()
+    uses = [use for use in uses if use.name not in spoken]
     if not uses or any(_UNSEEN.search(block.text) for block in blocks):
         return
     told: set[str] = set()
@@ -43,18 +47,6 @@ def _uses(block: Block) -> Iterator[Use]:
     for use in uses:
         if not any(span.start <= use.span.start < span.end for span in nested):
             yield use
-
-
-def _is_spoken_of(text: str, name: str) -> bool:
-    """Tell whether the name stands anywhere in the text other than behind a `$`."""
-    at = text.find(name)
-    while at >= 0:
-        before, behind = text[max(0, at - 3) : at], text[at + len(name) : at + len(name) + 1]
-        whole = not (before[-1:].isalnum() or before[-1:] == "_" or behind.isalnum() or behind == "_")
-        if whole and not before.endswith(("$", "${", "${!", "${#")):
-            return True
-        at = text.find(name, at + len(name))
-    return False
 
 
 RULE = Rule(
