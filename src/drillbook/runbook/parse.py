@@ -97,7 +97,7 @@ class _Reader:
                     self._flush()
                     self._paragraph(token, level=tokens[index - 1].level)
                 case "tr_open":
-                    self._row(tokens[index:])
+                    self._row(tokens, index)
                 case "fence" | "code_block":
                     self._code(token)
                 case "list_item_open":
@@ -132,9 +132,10 @@ class _Reader:
         if in_item and self.item_leads[-1] is None:
             self.item_leads[-1] = lead
 
-    def _row(self, tokens: Sequence[Token]) -> None:
+    def _row(self, tokens: Sequence[Token], start: int) -> None:
         self._flush()
-        row = list(takewhile(lambda token: token.type != "tr_close", tokens))
+        rest = (tokens[index] for index in range(start, len(tokens)))
+        row = list(takewhile(lambda token: token.type != "tr_close", rest))
         cells = ": ".join(token.content for token in row if token.type == "inline")
         self._add_targets(cells, _line(row[0]))
 
